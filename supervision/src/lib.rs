@@ -1,0 +1,72 @@
+//! Actors that come back.
+//!
+//! A [`Tree`] owns a set of children. Each child is an [`Actor`]: a value with a life that handles one message
+//! at a time. When it panics, gives up or hangs it is replaced by a fresh incarnation, while its [`Address`],
+//! and all that waits in it, stays.
+//!
+//! ```text
+//!   sender --try_send/ask--> Address = mailbox (bounded, three lanes)      survives every crash
+//!                               |  doorbell
+//!                               v
+//!                            incarnation n  --panic, fault, hang-->  fenced, replaced by n + 1
+//!                               ^
+//!                               |  start, ping, kill
+//!                            supervisor --> Snapshot, events, Escalation     one OS thread watches the runtime
+//! ```
+//!
+//! This crate knows nothing of blockchains. Nothing in it is global to the process: two trees in one process
+//! share no state. Time is tokio's, so tests may pause it; randomness is seeded by [`Config`].
+
+mod actor;
+mod address;
+mod backoff;
+mod budget;
+mod chaos;
+mod child;
+mod children;
+mod context;
+mod events;
+mod exit;
+mod fence;
+mod hang;
+mod lane;
+mod mailbox;
+mod metrics;
+mod order;
+mod panics;
+mod policy;
+mod pulse;
+mod registry;
+mod report;
+mod runner;
+mod snapshot;
+mod spec;
+mod stopping;
+mod supervisor;
+mod task;
+mod timer;
+mod trace;
+mod tree;
+mod vitals;
+mod watchdog;
+
+pub use actor::{Actor, Fault, Message};
+pub use address::{Address, AskError, Reply, SendError, answer};
+pub use backoff::Backoff;
+pub use budget::Budget;
+pub use chaos::{FaultInjection, FaultKind, InjectError, Strike};
+pub use children::{Children, SpawnError};
+pub use context::{BlockingError, Context};
+pub use events::{Event, EventKind, Events, Subscription};
+pub use exit::{EXIT_ESCALATED, EXIT_RUNTIME_STUCK, Escalation, ExitReason};
+pub use fence::{Fence, Incarnation};
+pub use lane::{Lane, MailboxLimits};
+pub use panics::note_panic;
+pub use policy::Restart;
+pub use report::{ShutdownReport, StopLine};
+pub use snapshot::{ChildSnapshot, ChildState, Snapshot, Snapshots};
+pub use spec::ChildSpec;
+pub use task::TaskHandle;
+pub use timer::Timer;
+pub use tree::{Config, NotReady, Running, Tree, TreeError};
+pub use watchdog::Watchdog;

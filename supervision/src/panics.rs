@@ -1,0 +1,78 @@
+//! Catching a panic in a future, with its message and, where known, its place.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+thread_local! {
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Remembers where this thread panics. To be called by the process' panic hook, which is not ours to install:
+///
+/// ```
+/// std::panic::set_hook(Box::new(|info| supervision::note_panic(info)));
+/// ```
+pub fn note_panic(info: &PanicHookInfo<'_>) {
+    let place = info.location().map(|at| format!("{}:{}:{}", at.file(), at.line(), at.column()));
+    PLACE.with(|slot| *slot.borrow_mut() = place);
+}
+
+/// A panic that was caught.
+#[derive(Debug)]
+pub(crate) struct Caught {
+    pub message: String,
+    pub place: Option<String>,
+}
+
+impl Caught {
+    fn from_payload(payload: Box<dyn Any + Send>) -> Self {
+        let message = payload
+            .downcast_ref::<&'static str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "a panic without words".to_owned());
+        // A payload may panic when dropped; that one is not worth anybody's life.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+        Caught { message, place: PLACE.with(|slot| slot.borrow_mut().take()) }
+    }
+}
+
+/// Runs `work`, turning a panic into a value.
+pub(crate) fn caught<R>(work: impl FnOnce() -> R) -> Result<R, Caught> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(Caught::from_payload)
+}
+
+/// Runs `future`, turning a panic into a value. The broken future is dropped and never polled again.
+pub(crate) async fn caught_async<F: Future>(future: F) -> Result<F::Output, Caught> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match caught(|| future.as_mut().poll(cx)) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Err(caught) => Poll::Ready(Err(caught)),
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_keeps_its_words() {
+        assert_eq!(caught(|| panic!("boom {}", 1)).map(|()| ()).expect_err("panics").message, "boom 1");
+        assert_eq!(caught(|| panic!("boom")).map(|()| ()).expect_err("panics").message, "boom");
+    }
+
+    #[tokio::test]
+    async fn a_panic_after_an_await_is_caught() {
+        let caught = caught_async(async {
+            tokio::task::yield_now().await;
+            panic!("later")
+        });
+        assert_eq!(caught.await.map(|()| ()).expect_err("panics").message, "later");
+    }
+}
