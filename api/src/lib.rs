@@ -1,1 +1,30 @@
-//! api
+//! The face of a node: Ethereum JSON-RPC over HTTP and WebSocket, and REST, on one port through one tower stack.
+//!
+//! ```text
+//!   socket -> connection limit -> Host check, CORS -> concurrency limit -> body limit, time limit
+//!                |                                                          |
+//!                |                     REST: /health /livez /readyz /v1/..  |  JSON-RPC: POST /, WebSocket /
+//!                v                                                          v
+//!           joined by `serve` before it returns                        eth_*, net_*, web3_*, debug_*
+//! ```
+//!
+//! Everything it says comes from a [`Backend`], which the node implements; this crate opens no database and knows
+//! no actor. A decided block is final, so `latest`, `safe` and `finalized` are the same block. Whatever a client sends
+//! is parsed once at the door, and what is wrong with it is answered by name.
+
+mod backend;
+mod error;
+mod rejection;
+mod revert;
+mod status;
+mod time;
+mod values;
+
+pub use backend::Backend;
+pub use error::BackendError;
+pub use rejection::Rejection;
+pub use status::{
+    ActorsHealth, BlobsHealth, BlockchainHealth, ChainHealth, ClockHealth, ConsensusHealth, Criterion, Direction, Health, LastSigned, MempoolHealth,
+    P2pHealth, PeerStatus, Signing, Status, StorageHealth, SyncHealth, UnixSeconds,
+};
+pub use values::{AccountState, BlockRef, Call, DecidedBlock, Found, SealedHeader, SyncStatus};

@@ -1,0 +1,77 @@
+//! Everything the API asks of the node.
+
+use std::{future::Future, sync::Arc};
+
+use alloy_eips::eip7840::BlobParams;
+use alloy_primitives::{Address, B256, Bytes, U256};
+use primitives::Height;
+
+use crate::{AccountState, BackendError, BlockRef, Call, Criterion, DecidedBlock, Found, Health, PeerStatus, SealedHeader, SyncStatus};
+
+/// The node behind the API. Cheap to clone; every method may be called from many requests at once.
+///
+/// Each question has its own time limit in the node; the API's request limit stands above them all. A block that is not there
+/// is `Ok(None)` where the block itself is asked for, and [`BackendError::UnknownBlock`] where something is asked *of* it.
+pub trait Backend: Clone + Send + Sync + 'static {
+    fn chain_id(&self) -> u64;
+
+    /// Name and version, for `web3_clientVersion`: `axolotl/v0.1.0/linux-x86_64`.
+    fn client_version(&self) -> String;
+
+    /// The blob parameters of the fork that is active at `timestamp` (Unix seconds).
+    fn blob_params(&self, timestamp: u64) -> BlobParams;
+
+    /// The last decided block, from memory: this is asked more than anything else.
+    fn head(&self) -> impl Future<Output = Result<SealedHeader, BackendError>> + Send;
+
+    fn header(&self, block: BlockRef) -> impl Future<Output = Result<Option<SealedHeader>, BackendError>> + Send;
+
+    /// Headers of the heights from `first` on, in order: `count` of them, or fewer where the chain ends.
+    fn headers(&self, first: Height, count: u64) -> impl Future<Output = Result<Vec<SealedHeader>, BackendError>> + Send;
+
+    fn block(&self, block: BlockRef) -> impl Future<Output = Result<Option<Arc<DecidedBlock>>, BackendError>> + Send;
+
+    /// RLP of a block as it was decided.
+    fn raw_block(&self, block: BlockRef) -> impl Future<Output = Result<Option<Bytes>, BackendError>> + Send;
+
+    /// Receipts of a decided block, one per transaction, in their order; none when nothing is decided at `height`.
+    fn receipts(&self, height: Height) -> impl Future<Output = Result<Option<Arc<Vec<alloy_consensus::Receipt>>>, BackendError>> + Send;
+
+    fn transaction(&self, hash: B256) -> impl Future<Output = Result<Option<Found>, BackendError>> + Send;
+
+    fn account(&self, address: Address, at: BlockRef) -> impl Future<Output = Result<AccountState, BackendError>> + Send;
+
+    /// The nonce after the last executable transaction of `address` in the pool; that of the account when there is none.
+    fn pending_nonce(&self, address: Address) -> impl Future<Output = Result<u64, BackendError>> + Send;
+
+    fn code(&self, address: Address, at: BlockRef) -> impl Future<Output = Result<Bytes, BackendError>> + Send;
+
+    fn storage(&self, address: Address, slot: U256, at: BlockRef) -> impl Future<Output = Result<B256, BackendError>> + Send;
+
+    /// Executes without effect; what the contract returned, or [`BackendError::Reverted`].
+    fn call(&self, call: Call, at: BlockRef) -> impl Future<Output = Result<Bytes, BackendError>> + Send;
+
+    /// The least gas limit with which `call` succeeds.
+    fn estimate_gas(&self, call: Call, at: BlockRef) -> impl Future<Output = Result<u64, BackendError>> + Send;
+
+    /// Takes a signed transaction in its EIP-2718 form, blobs beside it in either wrapper. It answers with the hash
+    /// once the transaction is journalled and synced.
+    fn submit(&self, raw: Bytes) -> impl Future<Output = Result<B256, BackendError>> + Send;
+
+    /// The priority fee that gets a transaction into the next blocks, in wei per gas.
+    fn suggested_tip(&self) -> impl Future<Output = Result<u128, BackendError>> + Send;
+
+    fn sync_status(&self) -> impl Future<Output = Result<SyncStatus, BackendError>> + Send;
+
+    fn peers(&self) -> impl Future<Output = Result<Vec<PeerStatus>, BackendError>> + Send;
+
+    /// How the node is. It answers from memory while everything else is stuck.
+    fn health(&self) -> impl Future<Output = Health> + Send;
+
+    /// What must hold for the node to be ready, each with its state: every configured listener is bound, storage is open, the
+    /// node is in sync, and so on.
+    fn readiness(&self) -> impl Future<Output = Vec<Criterion>> + Send;
+
+    /// The supervision tree, from atomics.
+    fn actors(&self) -> supervision::Snapshot;
+}

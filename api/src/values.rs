@@ -1,0 +1,74 @@
+//! What the API asks a node, and what the node answers.
+
+use alloy_eips::{eip2930::AccessList, eip7702::SignedAuthorization};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use primitives::{Block, Header, Height, RecoveredTransaction};
+
+/// A header with its hash.
+pub type SealedHeader = alloy_consensus::Sealed<Header>;
+
+/// Which decided block a question is about. Tags are resolved before the backend sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockRef {
+    /// The last decided block: `latest`, `safe`, `finalized`, and `pending` where no pending state is kept.
+    Latest,
+    Height(Height),
+    Hash(B256),
+}
+
+/// A decided block with everything a client may want to see of it.
+#[derive(Clone, Debug)]
+pub struct DecidedBlock {
+    pub hash: B256,
+    pub block: Block,
+    /// Senders of the transactions, in their order.
+    pub senders: Vec<Address>,
+    /// Length of the block's RLP, in bytes.
+    pub size_bytes: u64,
+}
+
+/// An account as the EVM sees it. One that does not exist is all zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccountState {
+    /// Wei.
+    pub balance: U256,
+    pub nonce: u64,
+}
+
+/// Where a transaction is.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// In the pool, not yet in a decided block.
+    Waiting(Box<RecoveredTransaction>),
+    /// In a decided block.
+    Decided { height: Height, index: u64 },
+}
+
+/// A call that changes nothing, or one whose gas is wanted. What is `None` the node chooses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Call {
+    /// The zero address when the client names none.
+    pub from: Address,
+    /// `None` deploys a contract.
+    pub to: Option<Address>,
+    pub gas: Option<u64>,
+    /// Wei per gas; when all three prices are `None` the call pays nothing and no balance is needed for gas.
+    pub gas_price: Option<u128>,
+    pub max_fee_per_gas: Option<u128>,
+    pub max_priority_fee_per_gas: Option<u128>,
+    pub max_fee_per_blob_gas: Option<u128>,
+    /// Wei.
+    pub value: U256,
+    pub input: Bytes,
+    pub nonce: Option<u64>,
+    pub access_list: AccessList,
+    pub authorizations: Vec<SignedAuthorization>,
+    pub blob_versioned_hashes: Vec<B256>,
+}
+
+/// Whether the node is catching up with its network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncStatus {
+    Synced,
+    Syncing { starting: Height, current: Height, highest: Height },
+}
