@@ -15,17 +15,10 @@ pub trait Actor: Send + Sized + 'static {
     type Message: Message;
 
     /// Handles one message. While it runs, and is not waiting for another actor, the hang limit counts.
-    fn handle(
-        &mut self,
-        message: Self::Message,
-        context: &mut Context<Self::Message>,
-    ) -> impl Future<Output = Result<(), Fault>> + Send;
+    fn handle(&mut self, message: Self::Message, context: &mut Context<Self::Message>) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Runs after the factory and before the first message. The child is ready when this returned.
-    fn started(
-        &mut self,
-        _context: &mut Context<Self::Message>,
-    ) -> impl Future<Output = Result<(), Fault>> + Send {
+    fn started(&mut self, _context: &mut Context<Self::Message>) -> impl Future<Output = Result<(), Fault>> + Send {
         ready(Ok(()))
     }
 

@@ -15,11 +15,7 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Backoff {
-            base: Duration::from_millis(100),
-            cap: Duration::from_secs(10),
-            stable_after: Duration::from_secs(10),
-        }
+        Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(10), stable_after: Duration::from_secs(10) }
     }
 }
 

@@ -42,8 +42,7 @@ mod tests {
     fn a_budget_is_spent_within_its_window_and_free_again_after_it() {
         let budget = Budget { restarts: 2, window: Duration::from_secs(10) };
         let mut spending = Spending::default();
-        let booked: Vec<bool> =
-            [0, 4, 9, 10, 11, 14].map(|at| spending.book(&budget, Duration::from_secs(at))).to_vec();
+        let booked: Vec<bool> = [0, 4, 9, 10, 11, 14].map(|at| spending.book(&budget, Duration::from_secs(at))).to_vec();
         assert_eq!(booked, [true, true, false, true, false, true]);
     }
 

@@ -42,9 +42,7 @@ impl ExitReason {
     /// The message that was in hand, for reasons that can be blamed on one.
     pub(crate) fn message(&self) -> Option<&str> {
         match self {
-            ExitReason::Panic { during, .. } | ExitReason::Fault { during, .. } | ExitReason::Hung { during, .. } => {
-                Some(during)
-            }
+            ExitReason::Panic { during, .. } | ExitReason::Fault { during, .. } | ExitReason::Hung { during, .. } => Some(during),
             _ => None,
         }
     }

@@ -43,9 +43,10 @@ impl Fence {
         Incarnation(next)
     }
 
-    /// Ends the present life: from now on nobody is current.
-    pub(crate) fn end(&self) {
-        self.0.fetch_and(!ALIVE, Ordering::AcqRel);
+    /// Ends the life of `incarnation`, unless another has begun: from now on nobody is current.
+    pub(crate) fn end(&self, incarnation: Incarnation) {
+        let alive = (incarnation.0 << 1) | ALIVE;
+        let _ = self.0.compare_exchange(alive, alive & !ALIVE, Ordering::AcqRel, Ordering::Acquire);
     }
 }
 
@@ -58,7 +59,7 @@ mod tests {
         let fence = Fence::default();
         let first = fence.begin();
         assert!(fence.is_current(first));
-        fence.end();
+        fence.end(first);
         assert!(!fence.is_current(first));
         assert_eq!(fence.current(), first);
     }
@@ -71,5 +72,7 @@ mod tests {
         let second = fence.begin();
         assert_eq!((first, second), (Incarnation(1), Incarnation(2)));
         assert!(!fence.is_current(first));
+        fence.end(first);
+        assert!(fence.is_current(second), "a dead incarnation ends nobody else");
     }
 }

@@ -1,6 +1,7 @@
 //! The queue of a mailbox: three lanes, the urgent one first.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::fence::Incarnation;
 use crate::trace::Origin;
@@ -53,7 +54,14 @@ pub(crate) struct Envelope<M> {
     pub queued_at: u64,
     pub origin: Origin,
     /// Set for timers, which hold no room and are void for any other incarnation.
-    pub timer_of: Option<Incarnation>,
+    pub timer: Option<TimerMark>,
+}
+
+/// Whose timer a message is.
+pub(crate) struct TimerMark {
+    pub of: Incarnation,
+    /// Shared with the timer: while this one lives, the tick before has not been handled.
+    pub _pending: Arc<()>,
 }
 
 /// The messages that wait, in the order in which they will be handled.
@@ -78,7 +86,13 @@ impl<M> Lanes<M> {
 
     /// Removes the timers of an incarnation that is gone.
     pub fn take_timers(&mut self) -> Vec<Envelope<M>> {
-        self.0.iter_mut().flat_map(|lane| lane.extract_if(.., |envelope| envelope.timer_of.is_some())).collect()
+        let mut timers = Vec::new();
+        for lane in &mut self.0 {
+            let (gone, kept): (VecDeque<_>, VecDeque<_>) = std::mem::take(lane).into_iter().partition(|envelope| envelope.timer.is_some());
+            *lane = kept;
+            timers.extend(gone);
+        }
+        timers
     }
 
     pub fn take_all(&mut self) -> Vec<Envelope<M>> {
@@ -91,7 +105,7 @@ mod tests {
     use super::*;
 
     fn envelope(message: u32, lane: Lane) -> Envelope<u32> {
-        Envelope { message, lane, queued_at: 0, origin: Origin::none(), timer_of: None }
+        Envelope { message, lane, queued_at: 0, origin: Origin::none(), timer: None }
     }
 
     #[test]
@@ -109,7 +123,7 @@ mod tests {
     fn only_timers_are_taken_with_their_incarnation() {
         let mut lanes = Lanes::new();
         lanes.push(envelope(1, Lane::Normal));
-        lanes.push(Envelope { timer_of: Some(Incarnation(1)), ..envelope(2, Lane::Normal) });
+        lanes.push(Envelope { timer: Some(TimerMark { of: Incarnation(1), _pending: Arc::default() }), ..envelope(2, Lane::Normal) });
         assert_eq!(lanes.take_timers().len(), 1);
         assert_eq!(lanes.pop().map(|e| e.message), Some(1));
     }

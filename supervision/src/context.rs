@@ -1,0 +1,141 @@
+//! What an actor can do besides handling a message.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use crate::actor::Message;
+use crate::address::Address;
+use crate::child::ChildId;
+use crate::children::Children;
+use crate::events::EventKind;
+use crate::fence::{Fence, Incarnation};
+use crate::lane::TimerMark;
+use crate::panics::{caught, caught_async};
+use crate::pulse::Pulse;
+use crate::shared::Shared;
+use crate::task::{TaskHandle, Tasks};
+use crate::timer::Timer;
+
+/// The surroundings of one incarnation. Everything it starts here ends with the incarnation.
+pub struct Context<M> {
+    address: Address<M>,
+    child: ChildId,
+    incarnation: Incarnation,
+    pulse: Arc<Pulse>,
+    tasks: Tasks,
+    shared: Arc<Shared>,
+    pub(crate) is_done: bool,
+}
+
+/// Declared blocking work that did not end well.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BlockingError {
+    #[error("{what} panicked: {message}")]
+    Panicked { what: &'static str, message: String },
+}
+
+impl<M: Message> Context<M> {
+    pub(crate) fn new(address: Address<M>, child: ChildId, incarnation: Incarnation, pulse: Arc<Pulse>, shared: Arc<Shared>) -> Self {
+        Context { address, child, incarnation, pulse, tasks: Tasks::new(), shared, is_done: false }
+    }
+
+    /// The child's name.
+    pub fn name(&self) -> &str {
+        self.address.name()
+    }
+
+    /// One's own address, for handing out. What one tells oneself begins a new trace.
+    pub fn address(&self) -> &Address<M> {
+        &self.address
+    }
+
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// For effects outside the actor: refuse them when [`Fence::is_current`] says that this incarnation is stale.
+    pub fn fence(&self) -> Fence {
+        self.address.fence()
+    }
+
+    /// This actor is done: it ends after the message in hand. What waits is left; a permanent child comes back.
+    pub fn done(&mut self) {
+        self.is_done = true;
+    }
+
+    /// Sends `message` to oneself after `delay`. Needs no room in the mailbox.
+    pub fn after(&self, delay: Duration, message: M) -> Timer {
+        let (mailbox, of) = (self.address.mailbox().clone(), self.incarnation);
+        let timer = async move {
+            tokio::time::sleep(delay).await;
+            // Refused when the incarnation is gone: the timer dies with it.
+            let _ = mailbox.push_timer(message, TimerMark { of, _pending: Arc::default() });
+        };
+        Timer(self.tasks.spawn(timer))
+    }
+
+    /// Sends a message to oneself after each `period`. A tick is skipped while the one before has not been handled.
+    pub fn every(&self, period: Duration, make: impl Fn() -> M + Send + 'static) -> Timer {
+        let (mailbox, of) = (self.address.mailbox().clone(), self.incarnation);
+        let timer = async move {
+            let pending: Arc<()> = Arc::default();
+            loop {
+                tokio::time::sleep(period).await;
+                if Arc::strong_count(&pending) > 1 {
+                    continue;
+                }
+                let mark = TimerMark { of, _pending: pending.clone() };
+                if mailbox.push_timer(make(), mark).is_err() {
+                    return;
+                }
+            }
+        };
+        Timer(self.tasks.spawn(timer))
+    }
+
+    /// Runs work that blocks its thread, declared: until `limit` this actor is slow, not hung.
+    ///
+    /// The runtime hands its other tasks to another thread meanwhile (on a single-threaded runtime they wait).
+    /// An incarnation that was replaced while it blocked does not return from here.
+    pub async fn blocking<R: Send>(&self, limit: Duration, what: &'static str, work: impl FnOnce() -> R + Send) -> Result<R, BlockingError> {
+        let declared = self.pulse.declare(what, limit);
+        let outcome = caught(|| match Handle::current().runtime_flavor() {
+            RuntimeFlavor::CurrentThread => work(),
+            _ => tokio::task::block_in_place(work),
+        });
+        drop(declared);
+        if self.pulse.is_fenced() {
+            std::future::pending::<()>().await;
+        }
+        outcome.map_err(|caught| BlockingError::Panicked { what, message: caught.message })
+    }
+
+    /// Runs a future beside the messages, for example to ask another actor without being occupied by it.
+    /// A panic in it becomes an event; the actor lives on.
+    pub fn task(&self, what: &'static str, future: impl Future<Output = ()> + Send + 'static) -> TaskHandle {
+        let (shared, child, incarnation) = (self.shared.clone(), self.name().to_owned(), self.incarnation);
+        let watched = async move {
+            if let Err(caught) = caught_async(future).await {
+                tracing::error!(child, task = what, message = caught.message, place = caught.place, "task panicked");
+                let (message, place) = (caught.message, caught.place);
+                let kind = EventKind::TaskPanicked { task: what.to_owned(), message, place };
+                shared.events.tell(&child, incarnation.0, kind);
+            }
+        };
+        TaskHandle(self.tasks.spawn(watched))
+    }
+
+    /// A group of dynamic children owned by this incarnation, at most `limit` at a time.
+    pub fn children<K>(&self, limit: usize) -> Children<K>
+    where
+        K: Ord + Clone + std::fmt::Display + Send + Sync + 'static,
+    {
+        Children::new(self.shared.clone(), (self.child, self.incarnation), self.name(), limit)
+    }
+
+    pub(crate) async fn end_tasks(&self) {
+        self.tasks.end().await;
+    }
+}

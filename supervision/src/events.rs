@@ -1,0 +1,171 @@
+//! What happened in a tree, in order: a ring that late readers can catch up from.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::exit::ExitReason;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Counts from 1 without a gap.
+    pub sequence: u64,
+    /// Milliseconds since the tree was built.
+    pub at_ms: u64,
+    pub child: String,
+    pub incarnation: u64,
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EventKind {
+    Starting,
+    Ready,
+    Exited {
+        reason: ExitReason,
+    },
+    /// It will be started again after this long.
+    BackingOff {
+        delay_ms: u64,
+    },
+    /// It lives on and handles nothing, because something it needs is down.
+    Suspended {
+        need: String,
+    },
+    Resumed,
+    /// It was told to leave.
+    Leaving,
+    /// It is over and will not come back.
+    Ended,
+    /// It hung and was fenced; `abandoned` until its thread wakes up.
+    Hung {
+        during: String,
+        busy_ms: u64,
+    },
+    /// An incarnation that had been given up has finally gone.
+    AbandonedGone,
+    Escalated {
+        reason: String,
+    },
+    /// A task of this incarnation panicked. The incarnation lives on.
+    TaskPanicked {
+        task: String,
+        message: String,
+        place: Option<String>,
+    },
+    /// A fault was armed.
+    Injected {
+        what: String,
+    },
+}
+
+/// The event stream of a tree.
+#[derive(Clone)]
+pub struct Events(Arc<Stream>);
+
+struct Stream {
+    epoch: Instant,
+    capacity: usize,
+    ring: Mutex<VecDeque<Event>>,
+    latest: watch::Sender<u64>,
+}
+
+impl Events {
+    pub(crate) fn new(capacity: usize) -> Self {
+        let capacity = capacity.max(1);
+        Events(Arc::new(Stream {
+            epoch: Instant::now(),
+            capacity,
+            ring: Mutex::new(VecDeque::with_capacity(capacity.min(1024))),
+            latest: watch::Sender::new(0),
+        }))
+    }
+
+    pub(crate) fn tell(&self, child: &str, incarnation: u64, kind: EventKind) {
+        tracing::debug!(child, incarnation, event = ?kind, "supervision");
+        let at_ms = u64::try_from(self.0.epoch.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let mut ring = self.0.ring.lock();
+        let sequence = *self.0.latest.borrow() + 1;
+        if ring.len() >= self.0.capacity {
+            ring.pop_front();
+        }
+        ring.push_back(Event { sequence, at_ms, child: child.to_owned(), incarnation, kind });
+        self.0.latest.send_replace(sequence);
+    }
+
+    /// The latest events, oldest first; as many as the ring holds.
+    pub fn recent(&self) -> Vec<Event> {
+        self.0.ring.lock().iter().cloned().collect()
+    }
+
+    /// Reads from the oldest event that the ring holds, then everything that follows.
+    pub fn subscribe(&self) -> Subscription {
+        Subscription { stream: self.0.clone(), latest: self.0.latest.subscribe(), next: 1, missed: 0 }
+    }
+}
+
+/// One reader of an event stream, at its own pace.
+pub struct Subscription {
+    stream: Arc<Stream>,
+    latest: watch::Receiver<u64>,
+    next: u64,
+    missed: u64,
+}
+
+impl Subscription {
+    /// The next event. Waits for it; the caller brings the deadline.
+    pub async fn next(&mut self) -> Event {
+        loop {
+            if let Some(event) = self.try_next() {
+                return event;
+            }
+            // The sender cannot be dropped while we hold the stream.
+            let _ = self.latest.changed().await;
+        }
+    }
+
+    /// The next event, if it has happened.
+    pub fn try_next(&mut self) -> Option<Event> {
+        self.latest.mark_unchanged();
+        let ring = self.stream.ring.lock();
+        let oldest = ring.front()?.sequence;
+        self.missed += oldest.saturating_sub(self.next);
+        self.next = self.next.max(oldest);
+        let event = ring.get(usize::try_from(self.next - oldest).ok()?)?.clone();
+        self.next += 1;
+        Some(event)
+    }
+
+    /// How many events this reader was too slow for.
+    pub fn missed(&self) -> u64 {
+        self.missed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_late_reader_gets_what_the_ring_holds_and_learns_what_it_missed() {
+        let events = Events::new(3);
+        for incarnation in 1..=5 {
+            events.tell("a", incarnation, EventKind::Ready);
+        }
+        let mut reader = events.subscribe();
+        assert_eq!(reader.next().await.incarnation, 3);
+        assert_eq!(reader.missed(), 2);
+        assert_eq!((reader.next().await.sequence, reader.next().await.sequence), (4, 5));
+        assert_eq!(reader.try_next(), None);
+        events.tell("a", 6, EventKind::Ready);
+        assert_eq!(reader.next().await.sequence, 6);
+        assert_eq!(reader.missed(), 2);
+    }
+}

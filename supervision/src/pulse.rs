@@ -1,0 +1,205 @@
+//! The signs of life of one incarnation, in atomics, so that anybody may look at any time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::hang::Signs;
+
+tokio::task_local! {
+    /// The incarnation whose handler runs in this task.
+    static CURRENT: Arc<Pulse>;
+}
+
+/// One per incarnation, so that a dead one that wakes up writes into nobody's stamps but its own.
+pub(crate) struct Pulse {
+    epoch: Instant,
+    /// Microseconds since `epoch`, plus one; 0 when idle.
+    busy_since: AtomicU64,
+    limit_us: AtomicU64,
+    hang_limit_us: u64,
+    /// Questions to other actors that are open now, and since when.
+    waiting: AtomicU32,
+    waiting_since: AtomicU64,
+    /// When it last showed that it listens.
+    alive_at: AtomicU64,
+    doing: Mutex<&'static str>,
+    fenced: AtomicBool,
+}
+
+impl Pulse {
+    pub fn new(hang_limit: Duration) -> Arc<Self> {
+        Arc::new(Pulse {
+            epoch: Instant::now(),
+            busy_since: AtomicU64::new(0),
+            limit_us: AtomicU64::new(micros(hang_limit)),
+            hang_limit_us: micros(hang_limit),
+            waiting: AtomicU32::new(0),
+            waiting_since: AtomicU64::new(0),
+            alive_at: AtomicU64::new(1),
+            doing: Mutex::new(""),
+            fenced: AtomicBool::new(false),
+        })
+    }
+
+    fn now(&self) -> u64 {
+        micros(self.epoch.elapsed()) + 1
+    }
+
+    pub fn begin(&self, what: &'static str) {
+        *self.doing.lock() = what;
+        self.limit_us.store(self.hang_limit_us, Relaxed);
+        self.busy_since.store(self.now(), Relaxed);
+    }
+
+    /// Ends the work in hand and tells how long it took, waiting included.
+    pub fn end(&self) {
+        self.alive_at.store(self.now(), Relaxed);
+        self.busy_since.store(0, Relaxed);
+    }
+
+    /// Declares that the work in hand is now something with a limit of its own; the clock begins again.
+    pub fn declare(&self, what: &'static str, limit: Duration) -> Declared<'_> {
+        let outer = std::mem::replace(&mut *self.doing.lock(), what);
+        self.limit_us.store(micros(limit), Relaxed);
+        self.busy_since.store(self.now(), Relaxed);
+        Declared { pulse: self, outer }
+    }
+
+    pub fn pong(&self) {
+        self.alive_at.store(self.now(), Relaxed);
+    }
+
+    /// From now on nothing this incarnation does may have an effect.
+    pub fn fence(&self) {
+        self.fenced.store(true, Relaxed);
+    }
+
+    pub fn is_fenced(&self) -> bool {
+        self.fenced.load(Relaxed)
+    }
+
+    pub fn doing(&self) -> &'static str {
+        *self.doing.lock()
+    }
+
+    /// How long it has been at the work in hand, waiting for others taken off.
+    pub fn busy(&self) -> Option<Duration> {
+        let since = self.busy_since.load(Relaxed);
+        (since != 0).then(|| Duration::from_micros(self.now().saturating_sub(since)))
+    }
+
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.load(Relaxed) > 0
+    }
+
+    pub fn signs(&self) -> Signs {
+        Signs {
+            busy: self.busy(),
+            waiting: self.is_waiting(),
+            limit: Duration::from_micros(self.limit_us.load(Relaxed)),
+            deaf: Duration::from_micros(self.now().saturating_sub(self.alive_at.load(Relaxed))),
+        }
+    }
+
+    /// Runs a handler's future so that what it sends is known to be this incarnation's.
+    pub async fn scope<F: Future>(self: Arc<Self>, future: F) -> F::Output {
+        CURRENT.scope(self, future).await
+    }
+
+    /// The incarnation whose handler runs now, if one does.
+    pub fn current() -> Option<Arc<Pulse>> {
+        CURRENT.try_with(Arc::clone).ok()
+    }
+
+    /// Whether what runs now belongs to an incarnation that was replaced.
+    pub fn here_is_fenced() -> bool {
+        CURRENT.try_with(|pulse| pulse.is_fenced()).unwrap_or(false)
+    }
+
+    /// Stops here for ever if what runs now belongs to an incarnation that was replaced; its task is being killed.
+    pub async fn rest_if_fenced() {
+        if Pulse::here_is_fenced() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// While it lives, the declared limit counts; then the message's own clock begins anew.
+pub(crate) struct Declared<'a> {
+    pulse: &'a Pulse,
+    outer: &'static str,
+}
+
+impl Drop for Declared<'_> {
+    fn drop(&mut self) {
+        self.pulse.begin(self.outer);
+    }
+}
+
+/// While it lives, the incarnation in this task waits for another and cannot be called hung.
+pub(crate) struct Waiting(Option<Arc<Pulse>>);
+
+impl Waiting {
+    pub fn begin() -> Self {
+        let pulse = Pulse::current();
+        if let Some(pulse) = &pulse
+            && pulse.waiting.fetch_add(1, Relaxed) == 0
+        {
+            pulse.waiting_since.store(pulse.now(), Relaxed);
+        }
+        Waiting(pulse)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let Some(pulse) = &self.0 else { return };
+        let waited = pulse.now().saturating_sub(pulse.waiting_since.load(Relaxed));
+        // Shifted before the count falls, so that no judge sees the wait as work.
+        if pulse.waiting.load(Relaxed) == 1 && pulse.busy_since.load(Relaxed) != 0 {
+            pulse.busy_since.fetch_add(waited, Relaxed);
+        }
+        pulse.waiting.fetch_sub(1, Relaxed);
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn time_spent_waiting_for_another_is_no_work() {
+        let pulse = Pulse::new(Duration::from_millis(100));
+        pulse.begin("Ask");
+        pulse
+            .clone()
+            .scope(async {
+                let waiting = Waiting::begin();
+                tokio::time::advance(Duration::from_millis(500)).await;
+                assert!(pulse.signs().waiting);
+                drop(waiting);
+                tokio::time::advance(Duration::from_millis(30)).await;
+            })
+            .await;
+        assert!(!pulse.signs().waiting);
+        assert_eq!(pulse.busy(), Some(Duration::from_millis(30)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn declared_work_has_its_own_limit() {
+        let pulse = Pulse::new(Duration::from_millis(100));
+        pulse.begin("Flush");
+        let declared = pulse.declare("journal", Duration::from_secs(30));
+        assert_eq!((pulse.doing(), pulse.signs().limit), ("journal", Duration::from_secs(30)));
+        drop(declared);
+        assert_eq!((pulse.doing(), pulse.signs().limit), ("Flush", Duration::from_millis(100)));
+    }
+}

@@ -1,0 +1,88 @@
+//! Who is in a tree: what snapshots and metrics read from. Its lock is never held across anything that can wait.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use parking_lot::RwLock;
+
+use crate::child::ChildId;
+use crate::mailbox::Port;
+use crate::spec::Rules;
+use crate::vitals::Vitals;
+
+pub(crate) struct Registry {
+    pub tree: String,
+    inner: RwLock<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    rows: BTreeMap<ChildId, Row>,
+    /// What dynamic children that are gone have counted, by label, so that counters never fall.
+    retired: BTreeMap<Arc<str>, Totals>,
+}
+
+pub(crate) struct Row {
+    pub name: String,
+    pub parent: Option<String>,
+    pub rules: Arc<Rules>,
+    pub port: Arc<dyn Port>,
+}
+
+/// What all children of one label have counted together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    pub handled: u64,
+    pub restarts: u64,
+    pub hangs: u64,
+    pub dead_letters: u64,
+    /// Messages that wait now.
+    pub depth: u64,
+}
+
+impl Totals {
+    fn add(&mut self, vitals: &Vitals) {
+        self.handled += vitals.handled.load(Relaxed);
+        self.restarts += vitals.restarts.load(Relaxed);
+        self.hangs += vitals.hangs.load(Relaxed);
+        self.dead_letters += vitals.dead_letters.load(Relaxed);
+    }
+}
+
+impl Registry {
+    pub fn new(tree: &str) -> Arc<Self> {
+        Arc::new(Registry { tree: tree.to_owned(), inner: RwLock::default() })
+    }
+
+    pub fn add(&self, id: ChildId, row: Row) {
+        self.inner.write().rows.insert(id, row);
+    }
+
+    pub fn retire(&self, id: ChildId) {
+        let mut inner = self.inner.write();
+        if let Some(row) = inner.rows.remove(&id) {
+            inner.retired.entry(row.rules.name.clone()).or_default().add(row.port.vitals());
+        }
+    }
+
+    /// One value for each child: static ones in order of declaration, then dynamic ones by age.
+    pub fn rows<T>(&self, read: impl Fn(&Row) -> T) -> Vec<T> {
+        self.inner.read().rows.values().map(read).collect()
+    }
+
+    pub fn find<T>(&self, name: &str, read: impl FnOnce(&Row) -> T) -> Option<T> {
+        self.inner.read().rows.values().find(|row| row.name == name).map(read)
+    }
+
+    pub fn totals(&self) -> BTreeMap<Arc<str>, Totals> {
+        let inner = self.inner.read();
+        let mut totals = inner.retired.clone();
+        for row in inner.rows.values() {
+            let total = totals.entry(row.rules.name.clone()).or_default();
+            total.add(row.port.vitals());
+            total.depth += row.port.depth() as u64;
+        }
+        totals
+    }
+}

@@ -1,0 +1,56 @@
+//! What everybody in one tree shares.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+
+use ractor::ActorRef;
+use tokio::sync::watch;
+
+use crate::child::ChildId;
+use crate::events::Events;
+use crate::exit::Escalation;
+use crate::metrics::Metrics;
+use crate::registry::Registry;
+use crate::supervisor::Command;
+
+pub(crate) struct Shared {
+    pub events: Events,
+    pub metrics: Metrics,
+    pub registry: Arc<Registry>,
+    /// Set once, when the tree gave up on a child. The first one counts.
+    pub ended: watch::Sender<Option<Escalation>>,
+    pub supervisor: OnceLock<ActorRef<Command>>,
+    next_id: AtomicU64,
+}
+
+impl Shared {
+    pub fn new(events: Events, metrics: Metrics, registry: Arc<Registry>, first_id: u64) -> Arc<Self> {
+        Arc::new(Shared {
+            events,
+            metrics,
+            registry,
+            ended: watch::Sender::new(None),
+            supervisor: OnceLock::new(),
+            next_id: AtomicU64::new(first_id),
+        })
+    }
+
+    pub fn next_id(&self) -> ChildId {
+        ChildId(self.next_id.fetch_add(1, Relaxed))
+    }
+
+    /// `false`: there is no supervisor any more.
+    pub fn command(&self, command: Command) -> bool {
+        self.supervisor.get().is_some_and(|supervisor| supervisor.cast(command).is_ok())
+    }
+
+    pub fn escalate(&self, escalation: Escalation) {
+        self.ended.send_if_modified(|ended| {
+            let is_first = ended.is_none();
+            if is_first {
+                *ended = Some(escalation);
+            }
+            is_first
+        });
+    }
+}

@@ -1,0 +1,105 @@
+//! The supervisor: an actor of ractor's that turns news into decisions. It never awaits a child.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use crate::child::{Child, ChildId};
+use crate::exit::{EXIT_ESCALATED, Escalation, ExitReason};
+use crate::family::Family;
+use crate::fence::Incarnation;
+use crate::report::ShutdownReport;
+use crate::shared::Shared;
+
+/// What the supervisor is told.
+pub(crate) enum Command {
+    /// A start has ended, well or not.
+    Started { child: ChildId, incarnation: Incarnation, outcome: Result<ActorCell, ExitReason> },
+    /// An incarnation is gone, and all it held is free.
+    Gone { child: ChildId, incarnation: Incarnation, reason: ExitReason },
+    /// A backoff is over.
+    Retry { child: ChildId, incarnation: Incarnation },
+    /// Time to look who hangs and who is late.
+    Tick,
+    /// A dynamic child.
+    Add { id: ChildId, child: Box<Child> },
+    /// A dynamic child is no longer wanted.
+    Remove(ChildId),
+    /// Stop everybody, in order.
+    Stop { cause: String, report: oneshot::Sender<ShutdownReport> },
+}
+
+pub(crate) struct Supervisor;
+
+pub(crate) struct Desk {
+    family: Family,
+    // Only held, for its drop.
+    _ticker: Ticker,
+    last_words: LastWords,
+}
+
+impl ractor::Actor for Supervisor {
+    type Msg = Command;
+    type State = Desk;
+    type Arguments = (Family, Duration);
+
+    async fn pre_start(&self, me: ActorRef<Command>, (mut family, tick): (Family, Duration)) -> Result<Desk, ActorProcessingErr> {
+        let shared = family.begin(me.clone());
+        let ticker = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(tick).await;
+                if me.cast(Command::Tick).is_err() {
+                    return;
+                }
+            }
+        });
+        let last_words = LastWords(Some(shared));
+        Ok(Desk { family, _ticker: Ticker(ticker.abort_handle()), last_words })
+    }
+
+    async fn handle(&self, me: ActorRef<Command>, command: Command, desk: &mut Desk) -> Result<(), ActorProcessingErr> {
+        let family = &mut desk.family;
+        match command {
+            Command::Started { child, incarnation, outcome } => family.started(child, incarnation, outcome),
+            Command::Gone { child, incarnation, reason } => family.gone(child, incarnation, reason),
+            Command::Retry { child, incarnation } => family.retry(child, incarnation),
+            Command::Tick => family.tick(),
+            Command::Add { id, child } => family.add(id, *child),
+            Command::Remove(child) => family.remove(child),
+            Command::Stop { cause, report } => family.stop(cause, report),
+        }
+        family.reconcile();
+        if family.is_over() {
+            desk.last_words.0 = None;
+            me.stop(None);
+        }
+        Ok(())
+    }
+
+    /// The runners tell us themselves, with reasons; ractor's default would end the supervisor with its child.
+    async fn handle_supervisor_evt(&self, _: ActorRef<Command>, _: SupervisionEvent, _: &mut Desk) -> Result<(), ActorProcessingErr> {
+        Ok(())
+    }
+}
+
+struct Ticker(AbortHandle);
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A supervisor that vanishes takes its children with it; whoever runs the tree must hear of it.
+struct LastWords(Option<Arc<Shared>>);
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        let Some(shared) = self.0.take() else { return };
+        let reason = "the supervisor has ended".to_owned();
+        shared.escalate(Escalation { child: shared.registry.tree.clone(), reason, exit_code: EXIT_ESCALATED });
+    }
+}

@@ -1,0 +1,107 @@
+//! What is known of a child over all its lives, in atomics.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::chaos::Chaos;
+use crate::exit::ExitReason;
+use crate::fence::Fence;
+use crate::pulse::Pulse;
+use crate::snapshot::ChildState;
+
+pub(crate) struct Vitals {
+    pub name: String,
+    pub fence: Fence,
+    pub chaos: Chaos,
+    pub handled: AtomicU64,
+    pub restarts: AtomicU64,
+    pub hangs: AtomicU64,
+    pub dead_letters: AtomicU64,
+    epoch: Instant,
+    state: AtomicU8,
+    ready_at_ms: AtomicU64,
+    retry_at_ms: AtomicU64,
+    pulse: ArcSwap<Pulse>,
+    last_exit: Mutex<Option<ExitReason>>,
+}
+
+impl Vitals {
+    pub fn new(name: &str) -> Arc<Self> {
+        Arc::new(Vitals {
+            name: name.to_owned(),
+            fence: Fence::default(),
+            chaos: Chaos::default(),
+            handled: AtomicU64::new(0),
+            restarts: AtomicU64::new(0),
+            hangs: AtomicU64::new(0),
+            dead_letters: AtomicU64::new(0),
+            epoch: Instant::now(),
+            state: AtomicU8::new(ChildState::Waiting as u8),
+            ready_at_ms: AtomicU64::new(0),
+            retry_at_ms: AtomicU64::new(0),
+            pulse: ArcSwap::from(Pulse::new(Duration::MAX)),
+            last_exit: Mutex::new(None),
+        })
+    }
+
+    /// Microseconds since the mailbox was made.
+    pub fn now_us(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.now_us() / 1000
+    }
+
+    pub fn state(&self) -> ChildState {
+        ChildState::from_code(self.state.load(Relaxed))
+    }
+
+    pub fn enter(&self, state: ChildState) {
+        self.state.store(state as u8, Relaxed);
+    }
+
+    pub fn pulse(&self) -> Arc<Pulse> {
+        self.pulse.load_full()
+    }
+
+    pub fn is_pulse(&self, pulse: &Arc<Pulse>) -> bool {
+        Arc::ptr_eq(&self.pulse.load(), pulse)
+    }
+
+    pub fn set_pulse(&self, pulse: Arc<Pulse>) {
+        self.pulse.store(pulse);
+    }
+
+    pub fn ready(&self) {
+        self.ready_at_ms.store(self.now_ms(), Relaxed);
+    }
+
+    /// How long this incarnation has been ready.
+    pub fn uptime(&self) -> Duration {
+        Duration::from_millis(self.now_ms().saturating_sub(self.ready_at_ms.load(Relaxed)))
+    }
+
+    pub fn retry_in(&self, delay: Duration) {
+        let at = Duration::from_millis(self.now_ms()).saturating_add(delay).as_millis();
+        self.retry_at_ms.store(u64::try_from(at).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// What is left of the wait before the next start.
+    pub fn backoff_left(&self) -> Duration {
+        Duration::from_millis(self.retry_at_ms.load(Relaxed).saturating_sub(self.now_ms()))
+    }
+
+    pub fn last_exit(&self) -> Option<ExitReason> {
+        self.last_exit.lock().clone()
+    }
+
+    pub fn note_exit(&self, reason: ExitReason) {
+        *self.last_exit.lock() = Some(reason);
+    }
+}
