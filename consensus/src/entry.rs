@@ -51,8 +51,6 @@ pub struct JudgedEntry {
     pub proposer: Address,
     pub value: B256,
     pub is_valid: bool,
-    /// It came with a certificate from a peer that is ahead, not with a proposal.
-    pub is_synced: bool,
 }
 
 /// A proposed block by its hash.
@@ -145,7 +143,7 @@ mod tests {
             Entry::Proposal(Signed::new(proposal, &key, &DOMAIN)),
             Entry::Polka(PolkaCertificate { height, round, value, signatures: vec![CommitSignature { validator, signature }] }),
             Entry::Timeout(TimeoutEntry { height, round, step: Step::Prevote }),
-            Entry::Judged(JudgedEntry { height, round, pol_round: None, proposer: validator, value, is_valid: true, is_synced: false }),
+            Entry::Judged(JudgedEntry { height, round, pol_round: None, proposer: validator, value, is_valid: true }),
             Entry::Body(BodyEntry { height, round, value, body: vec![1; 1000].into() }),
         ]
     }

@@ -12,6 +12,7 @@
 //! Whatever is signed here is [`Unreleased`] and can be read by the signer's release alone, after the journal is on disk and
 //! the guard has agreed. The consensus actor and the simulator drive exactly the same values.
 
+pub mod core;
 pub mod entry;
 mod unreleased;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use primitives::{ConsensusMessage, Height, Round};
+use primitives::{Address, ConsensusMessage, Height, Round};
 
 /// Where the signatures in a message come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,11 @@ impl<T> Unreleased<T> {
 }
 
 impl Unreleased<ConsensusMessage> {
+    /// Wraps what the core publishes: ours as soon as one signature in it is ours, otherwise verified by the core.
+    pub(crate) fn published(message: ConsensusMessage, us: Option<Address>) -> Self {
+        if us.is_some_and(|us| is_signed_by(&message, us)) { Self::ours(message) } else { Self::verified(message) }
+    }
+
     /// The height it is about.
     pub fn height(&self) -> Height {
         self.content.height()
@@ -61,6 +66,15 @@ impl Unreleased<ConsensusMessage> {
     /// The protocol's name for it.
     pub fn name(&self) -> &'static str {
         self.content.name()
+    }
+}
+
+fn is_signed_by(message: &ConsensusMessage, address: Address) -> bool {
+    match message {
+        ConsensusMessage::Proposal(signed) => signed.message.proposer == address,
+        ConsensusMessage::Vote(signed) => signed.message.validator == address,
+        ConsensusMessage::Polka(certificate) => certificate.signatures.iter().any(|signed| signed.validator == address),
+        ConsensusMessage::Round(certificate) => certificate.votes.iter().any(|vote| vote.validator == address),
     }
 }
 

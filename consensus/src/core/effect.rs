@@ -1,0 +1,68 @@
+//! What comes out of the core, in the order in which it is to be carried out.
+
+use primitives::{Address, B256, Certificate, ConsensusMessage, Height, Proposal, Round, Signed, Vote};
+use serde::{Deserialize, Serialize};
+
+use super::input::Timer;
+use crate::{Entry, Unreleased};
+
+/// One thing the core wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Remember this before any message after it leaves.
+    Append(Entry),
+    /// Send this to everybody once it is released.
+    Publish(Unreleased<ConsensusMessage>),
+    Schedule(Timer),
+    Cancel(Timer),
+    CancelAll,
+    /// A round began.
+    StartRound {
+        height: Height,
+        round: Round,
+        proposer: Address,
+    },
+    /// We propose in this round and hold no block yet.
+    GetValue {
+        height: Height,
+        round: Round,
+    },
+    /// Send the body of a block that is proposed again, after the proposal that was published for it.
+    Restream {
+        height: Height,
+        round: Round,
+        pol_round: Option<Round>,
+        proposer: Address,
+        value: B256,
+    },
+    /// The height is decided; nothing more is fed to this core.
+    Decide(Certificate),
+    /// What the core saw of validators who contradicted themselves at this height.
+    Evidence(Vec<Evidence>),
+}
+
+/// Two signed messages of one validator that cannot both be honest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    Votes(Signed<Vote>, Signed<Vote>),
+    Proposals(Signed<Proposal>, Signed<Proposal>),
+}
+
+impl Evidence {
+    /// Who contradicted himself.
+    pub fn validator(&self) -> Address {
+        match self {
+            Self::Votes(first, _) => first.message.validator,
+            Self::Proposals(first, _) => first.message.proposer,
+        }
+    }
+
+    /// Where.
+    pub fn height(&self) -> Height {
+        match self {
+            Self::Votes(first, _) => first.message.height,
+            Self::Proposals(first, _) => first.message.height,
+        }
+    }
+}
