@@ -1,0 +1,35 @@
+//! What the database may use.
+
+use std::time::Duration;
+
+/// Memory, threads and patience of one database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Blocks of the database kept in memory, in bytes, for all keyspaces together.
+    pub cache_bytes: u64,
+    /// Writes gathered in memory before they become a table, in bytes, for each of the busy keyspaces; the others have a
+    /// quarter of it. Fixed for a keyspace when it is made.
+    pub memtable_bytes: u64,
+    /// Threads that flush and compact; at least one.
+    pub worker_threads: usize,
+    /// Table files kept open; at least 10.
+    pub open_files: usize,
+    /// How long closing waits for reads that are under way.
+    pub close_limit: Duration,
+    /// Bytes that must fit on the disk before a writer that ran out of space is opened again.
+    pub reopen_bytes: usize,
+}
+
+impl Config {
+    /// Modest enough for four validators in one process.
+    pub fn default_for_validator() -> Self {
+        Self {
+            cache_bytes: 16 << 20,
+            memtable_bytes: 4 << 20,
+            worker_threads: 2,
+            open_files: 256,
+            close_limit: Duration::from_secs(5),
+            reopen_bytes: 8 << 20,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What a damaged database looks like.
+
+use std::fmt;
+
+use primitives::Height;
+
+use crate::{Keyspace, Tip, tip::describe};
+
+/// How the database contradicts itself or the tip file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// The engine cannot read its own files.
+    Unreadable(String),
+    /// Keyspaces stand at different heights, so that some of them lost commits.
+    KeyspacesDisagree(Vec<(Keyspace, Option<Height>)>),
+    /// The database is not at the tip that was acknowledged, nor one commit ahead of it.
+    NotAtTip { database: Option<Tip>, acknowledged: Option<Tip> },
+    /// Commits that moved no height are lost.
+    CommitsLost { database: u64, acknowledged: u64 },
+    /// The database holds commits, and there is no tip file.
+    TipFileMissing { database: Option<Tip> },
+    /// Neither slot of the tip file holds a whole record.
+    TipFileUnreadable { database: Option<Tip> },
+    /// A row that every commit writes is missing or malformed.
+    Row { keyspace: Keyspace, row: &'static str },
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(what) => write!(f, "its files cannot be read: {what}"),
+            Self::KeyspacesDisagree(heights) => {
+                write!(f, "its keyspaces stand at different heights:")?;
+                heights.iter().try_for_each(|(keyspace, height)| match height {
+                    Some(height) => write!(f, " {keyspace} {height}"),
+                    None => write!(f, " {keyspace} none"),
+                })
+            }
+            Self::NotAtTip { database, acknowledged } => {
+                write!(f, "it holds {}, but {} was acknowledged", describe(*database), describe(*acknowledged))
+            }
+            Self::CommitsLost { database, acknowledged } => write!(f, "it holds {database} commits, but {acknowledged} were acknowledged"),
+            Self::TipFileMissing { database } => write!(f, "it holds {}, but the tip file beside it is missing", describe(*database)),
+            Self::TipFileUnreadable { database } => write!(f, "it holds {}, but the tip file beside it is damaged", describe(*database)),
+            Self::Row { keyspace, row } => write!(f, "row {row} in {keyspace} is missing or malformed"),
+        }
+    }
+}

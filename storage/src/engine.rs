@@ -1,0 +1,129 @@
+//! The fjall database itself: handles, and what its errors mean.
+
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use fjall::{Database, OwnedWriteBatch, PersistMode};
+use primitives::{B256, Height};
+
+use crate::{
+    Config, Damage, Keyspace, keys,
+    record::{self, TipRecord},
+};
+
+/// Every handle of one open database. It lives in one `Arc`; whoever holds that keeps the lock.
+pub(crate) struct Handles {
+    pub(crate) database: Database,
+    /// By number of the keyspace.
+    keyspaces: Vec<fjall::Keyspace>,
+    /// Set when it is to be closed: reads that begin afterwards give the handle back unused.
+    revoked: AtomicBool,
+}
+
+/// Why the engine gave no handles.
+pub(crate) enum EngineError {
+    Locked,
+    Io(io::Error),
+    Unreadable(String),
+}
+
+/// What the storage's own rows say.
+pub(crate) struct Standing {
+    pub(crate) tip: Option<TipRecord>,
+    pub(crate) sequence: u64,
+}
+
+impl Handles {
+    /// Opens the database and its keyspaces, made when they do not exist.
+    pub(crate) fn open(path: &Path, config: &Config) -> Result<Self, EngineError> {
+        // Damaged files can break assumptions inside the engine. What it built so far is dropped with the panic.
+        catch_unwind(AssertUnwindSafe(|| Self::open_unguarded(path, config)))
+            .unwrap_or_else(|_| Err(EngineError::Unreadable("the database engine panicked".to_owned())))
+    }
+
+    fn open_unguarded(path: &Path, config: &Config) -> Result<Self, EngineError> {
+        let database = Database::builder(path)
+            .cache_size(config.cache_bytes)
+            .worker_threads(config.worker_threads.max(1))
+            .max_cached_files(Some(config.open_files.max(10)))
+            .max_journaling_size(MAX_JOURNAL_BYTES)
+            .open()?;
+        let open = |keyspace: Keyspace| database.keyspace(keyspace.name(), || keyspace.options(config));
+        let keyspaces = Keyspace::ALL.into_iter().map(open).collect::<Result<_, _>>()?;
+        Ok(Self { database, keyspaces, revoked: AtomicBool::new(false) })
+    }
+
+    pub(crate) fn keyspace(&self, keyspace: Keyspace) -> &fjall::Keyspace {
+        &self.keyspaces[keyspace.index()]
+    }
+
+    /// An empty batch that is durable when its commit returns.
+    pub(crate) fn synced_batch(&self, capacity: usize) -> OwnedWriteBatch {
+        OwnedWriteBatch::with_capacity(self.database.clone(), capacity).durability(Some(PersistMode::SyncAll))
+    }
+
+    /// Makes durable what a crash left written but perhaps not synced.
+    pub(crate) fn sync(&self) -> fjall::Result<()> {
+        self.database.persist(PersistMode::SyncAll)
+    }
+
+    pub(crate) fn revoke(&self) {
+        self.revoked.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn restore(&self) {
+        self.revoked.store(false, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.revoked.load(Ordering::SeqCst)
+    }
+
+    /// Reads where every keyspace stands; an error when they do not agree.
+    pub(crate) fn standing(&self) -> Result<Standing, Damage> {
+        let tip = self.own_row(Keyspace::Meta, record::TIP, "tip", TipRecord::decode)?;
+        let sequence = self.own_row(Keyspace::Meta, record::SEQUENCE, "sequence", keys::parse_height)?;
+        let mut heights = Vec::with_capacity(Keyspace::COUNT);
+        for keyspace in Keyspace::ALL {
+            heights.push((keyspace, self.own_row(keyspace, record::HEIGHT, "height", keys::parse_height)?));
+        }
+        let height = tip.map(|record| record.tip.height);
+        if heights.iter().any(|(_, stamp)| *stamp != height) {
+            return Err(Damage::KeyspacesDisagree(heights));
+        }
+        Ok(Standing { tip, sequence: sequence.map_or(0, |number| number.0) })
+    }
+
+    /// The hash of the block that was committed at `height`.
+    pub(crate) fn hash_at(&self, height: Height) -> fjall::Result<Option<B256>> {
+        let row = self.keyspace(Keyspace::Meta).get(record::hash_key(height))?;
+        Ok(row.and_then(|bytes| keys::parse_hash(&bytes)))
+    }
+
+    fn own_row<T>(&self, keyspace: Keyspace, key: &[u8], row: &'static str, parse: impl FnOnce(&[u8]) -> Option<T>) -> Result<Option<T>, Damage> {
+        let bytes = self.keyspace(keyspace).get(key).map_err(|error| Damage::Unreadable(error.to_string()))?;
+        bytes.map(|bytes| parse(&bytes).ok_or(Damage::Row { keyspace, row })).transpose()
+    }
+}
+
+/// The journals of all keyspaces together, in bytes; the least that fjall accepts. The more, the longer a start takes.
+const MAX_JOURNAL_BYTES: u64 = 64 << 20;
+
+impl From<fjall::Error> for EngineError {
+    fn from(error: fjall::Error) -> Self {
+        match error {
+            fjall::Error::Locked => Self::Locked,
+            fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => Self::Io(error),
+            other => Self::Unreadable(other.to_string()),
+        }
+    }
+}
+
+/// Whether the disk, or our share of it, is full.
+pub(crate) fn is_no_space(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}

@@ -1,0 +1,161 @@
+//! Opening the database, and whether what it holds can be believed.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use primitives::Disk;
+
+use crate::{
+    Config, Damage, ManifestError, Tip,
+    engine::{EngineError, Handles, Standing},
+    manifest::Manifest,
+    watermark::{Acknowledged, Found, Watermark},
+};
+
+/// The database, below the data directory.
+pub(crate) const LEDGER: &str = "ledger";
+/// The tip file, below the data directory.
+pub(crate) const TIP_FILE: &str = "ledger.tip";
+
+/// What was found at open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The newest committed block; none when nothing was ever committed.
+    pub tip: Option<Tip>,
+    /// What had to be put right; nothing after an ordered stop.
+    pub repaired: Vec<Repair>,
+}
+
+/// What a crash leaves and opening puts right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repair {
+    /// The last group of blocks was durable, but the crash came before the tip file said so.
+    TipMoved { from: Option<Tip>, to: Tip },
+    /// One of the two slots of the tip file was rubbish.
+    Slot(usize),
+}
+
+/// Why the database was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the database {path} is open elsewhere; stop whoever uses it, the LOCK file above it names the process", path = .path.display())]
+    Locked { path: PathBuf },
+    /// The tip file is as it was, and nothing was committed. (The engine itself cuts its journal at the first entry it cannot read.)
+    #[error(
+        "the database {path} is damaged: {damage}; set it aside and rebuild it from a snapshot or from peers, and sign nothing until then",
+        path = .path.display()
+    )]
+    Damaged { path: PathBuf, damage: Damage },
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error("the database {path} cannot be opened: {source}", path = .path.display())]
+    Io { path: PathBuf, source: io::Error },
+}
+
+/// An open database that was found to be whole.
+pub(crate) struct Sound {
+    pub(crate) handles: Arc<Handles>,
+    pub(crate) watermark: Watermark,
+    pub(crate) acknowledged: Acknowledged,
+    pub(crate) opened: Opened,
+}
+
+/// Opens what lies in `directory`, whose small files are reached through `disk`.
+pub(crate) fn open(disk: &dyn Disk, directory: &Path, config: &Config) -> Result<Sound, OpenError> {
+    let path = directory.join(LEDGER);
+    let failed = |source| OpenError::Io { path: path.clone(), source };
+    let damaged = |damage| OpenError::Damaged { path: path.clone(), damage };
+    Manifest::check(disk)?;
+    let found = Watermark::find(disk, Path::new(TIP_FILE)).map_err(failed)?;
+    let handles = Handles::open(&path, config).map_err(|error| refused(&path, error))?;
+    let standing = handles.standing().map_err(damaged)?;
+    let repaired = judge(&standing, &found).map_err(damaged)?;
+    // A killed process may have written its last commit without syncing it, and the tip file must never be ahead.
+    handles.sync().map_err(|error| refused(&path, error.into()))?;
+    let acknowledged = Acknowledged { sequence: standing.sequence, tip: standing.tip.map(|record| record.tip) };
+    let watermark = Watermark::start(disk, Path::new(TIP_FILE), acknowledged).map_err(failed)?;
+    let opened = Opened { tip: acknowledged.tip, repaired };
+    Ok(Sound { handles: Arc::new(handles), watermark, acknowledged, opened })
+}
+
+/// Whether the database holds what was acknowledged, and what is to be put right.
+fn judge(standing: &Standing, found: &Found) -> Result<Vec<Repair>, Damage> {
+    let database = standing.tip.map(|record| record.tip);
+    let (acknowledged, damaged_slot) = match found {
+        Found::Absent if database.is_none() && standing.sequence == 0 => return Ok(Vec::new()),
+        Found::Absent => return Err(Damage::TipFileMissing { database }),
+        Found::Damaged => return Err(Damage::TipFileUnreadable { database }),
+        Found::Whole { acknowledged, damaged_slot } => (acknowledged, damaged_slot),
+    };
+    let mut repaired = damaged_slot.map(Repair::Slot).into_iter().collect::<Vec<_>>();
+    if database != acknowledged.tip {
+        let ahead = standing.tip.filter(|record| record.before == acknowledged.tip);
+        let to = ahead.ok_or(Damage::NotAtTip { database, acknowledged: acknowledged.tip })?.tip;
+        repaired.push(Repair::TipMoved { from: acknowledged.tip, to });
+    }
+    if standing.sequence < acknowledged.sequence {
+        return Err(Damage::CommitsLost { database: standing.sequence, acknowledged: acknowledged.sequence });
+    }
+    Ok(repaired)
+}
+
+fn refused(path: &Path, error: EngineError) -> OpenError {
+    let path = path.to_owned();
+    match error {
+        EngineError::Locked => OpenError::Locked { path },
+        EngineError::Io(source) => OpenError::Io { path, source },
+        EngineError::Unreadable(what) => OpenError::Damaged { path, damage: Damage::Unreadable(what) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use primitives::{B256, Height};
+
+    use super::*;
+    use crate::record::TipRecord;
+
+    fn tip(height: u64) -> Tip {
+        Tip { height: Height(height), hash: B256::with_last_byte(height as u8) }
+    }
+
+    fn judged(
+        database: Option<(u64, Option<u64>)>,
+        sequence: u64,
+        acknowledged: Option<u64>,
+        acknowledged_sequence: u64,
+    ) -> Result<Vec<Repair>, Damage> {
+        let record = database.map(|(height, before)| TipRecord { tip: tip(height), before: before.map(tip) });
+        let acknowledged = Acknowledged { sequence: acknowledged_sequence, tip: acknowledged.map(tip) };
+        judge(&Standing { tip: record, sequence }, &Found::Whole { acknowledged, damaged_slot: None })
+    }
+
+    #[test]
+    fn one_group_ahead_of_the_tip_file_is_what_a_crash_leaves() {
+        assert_eq!(judged(Some((7, Some(6))), 9, Some(7), 9), Ok(vec![]));
+        assert_eq!(judged(Some((7, Some(6))), 9, Some(6), 8), Ok(vec![Repair::TipMoved { from: Some(tip(6)), to: tip(7) }]));
+        assert_eq!(judged(Some((9, Some(6))), 9, Some(6), 8), Ok(vec![Repair::TipMoved { from: Some(tip(6)), to: tip(9) }]));
+        assert_eq!(judged(Some((0, None)), 1, None, 0), Ok(vec![Repair::TipMoved { from: None, to: tip(0) }]));
+    }
+
+    #[test]
+    fn everything_else_is_damage() {
+        assert!(matches!(judged(Some((7, Some(6))), 9, Some(5), 7), Err(Damage::NotAtTip { .. })));
+        assert!(matches!(judged(Some((7, Some(6))), 9, Some(8), 10), Err(Damage::NotAtTip { .. })));
+        assert!(matches!(judged(None, 0, Some(0), 1), Err(Damage::NotAtTip { .. })));
+        assert_eq!(judged(Some((7, Some(6))), 9, Some(7), 10), Err(Damage::CommitsLost { database: 9, acknowledged: 10 }));
+    }
+
+    #[test]
+    fn a_database_without_its_tip_file_is_believed_only_when_it_is_empty() {
+        let standing = |height: Option<u64>, sequence| Standing { tip: height.map(|height| TipRecord { tip: tip(height), before: None }), sequence };
+        assert_eq!(judge(&standing(None, 0), &Found::Absent), Ok(vec![]));
+        assert!(matches!(judge(&standing(Some(0), 1), &Found::Absent), Err(Damage::TipFileMissing { .. })));
+        assert!(matches!(judge(&standing(None, 1), &Found::Absent), Err(Damage::TipFileMissing { .. })));
+        assert!(matches!(judge(&standing(Some(3), 4), &Found::Damaged), Err(Damage::TipFileUnreadable { .. })));
+    }
+}

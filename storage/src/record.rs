@@ -1,0 +1,71 @@
+//! The storage's own rows, by which a damaged database is recognised.
+//!
+//! ```text
+//! every keyspace   \0axolotl:height         height                          by every batch of a height
+//! Meta             \0tip                    tip, and the tip before its group
+//! Meta             \0sequence               number of the commit            by every commit
+//! Meta             \0hash:<height>          block hash                      so that a repeated height can be recognised
+//! ```
+
+use primitives::{B256, Height};
+
+use crate::{Keyspace, Tip, keys};
+
+/// The row in every keyspace that holds the height of the last batch.
+pub(crate) const HEIGHT: &[u8] = b"\0axolotl:height";
+/// The row in `Meta` that holds the tip.
+pub(crate) const TIP: &[u8] = b"\0tip";
+/// The row in `Meta` that counts commits.
+pub(crate) const SEQUENCE: &[u8] = b"\0sequence";
+
+const HASH_PREFIX: &[u8] = b"\0hash:";
+
+/// The row in `Meta` that holds the hash of the block at `height`.
+pub(crate) fn hash_key(height: Height) -> Vec<u8> {
+    [HASH_PREFIX, &keys::height(height)].concat()
+}
+
+/// Whether nobody else may write or see this row.
+pub(crate) fn is_ours(keyspace: Keyspace, key: &[u8]) -> bool {
+    key == HEIGHT || (keyspace == Keyspace::Meta && key.first() == Some(&0))
+}
+
+/// The tip and the one before the group that moved it there. A crash between the batch and the tip file leaves the file at the latter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TipRecord {
+    pub(crate) tip: Tip,
+    pub(crate) before: Option<Tip>,
+}
+
+impl TipRecord {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = encode_tip(&self.tip).to_vec();
+        bytes.extend(self.before.iter().flat_map(encode_tip));
+        bytes
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        match bytes.len() {
+            TIP_BYTES => Some(Self { tip: decode_tip(bytes)?, before: None }),
+            _ => {
+                let (tip, before) = bytes.split_at_checked(TIP_BYTES)?;
+                Some(Self { tip: decode_tip(tip)?, before: Some(decode_tip(before)?) })
+            }
+        }
+    }
+}
+
+/// Length of an encoded tip, in bytes.
+pub(crate) const TIP_BYTES: usize = 40;
+
+pub(crate) fn encode_tip(tip: &Tip) -> [u8; TIP_BYTES] {
+    let mut bytes = [0; TIP_BYTES];
+    bytes[..8].copy_from_slice(&keys::height(tip.height));
+    bytes[8..].copy_from_slice(tip.hash.as_slice());
+    bytes
+}
+
+pub(crate) fn decode_tip(bytes: &[u8]) -> Option<Tip> {
+    let (height, hash) = bytes.split_at_checked(8)?;
+    Some(Tip { height: keys::parse_height(height)?, hash: B256::try_from(hash).ok()? })
+}

@@ -1,0 +1,367 @@
+//! The one that writes.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use fjall::OwnedWriteBatch;
+use primitives::{Disk, Filesystem, Height};
+
+use crate::{
+    Batch, Config, Keyspace, Leases, OpenError, Opened, Refused, Tip,
+    engine::{Handles, is_no_space},
+    keys,
+    open::{self, Sound},
+    plan::{Misplaced, Plan},
+    record::{self, TipRecord},
+    set_aside::engine_lock,
+    shared::{Published, Shared},
+    watermark::{Acknowledged, Watermark},
+};
+
+/// Owns the database of a chain; belongs on one thread of its own, because every commit waits for the disk.
+pub struct Writer {
+    disk: Arc<dyn Disk>,
+    directory: PathBuf,
+    config: Config,
+    shared: Arc<Shared>,
+    acknowledged: Acknowledged,
+    state: State,
+}
+
+enum State {
+    Open {
+        handles: Arc<Handles>,
+        watermark: Watermark,
+    },
+    /// Reads go on; the engine takes no more writes until it is reopened.
+    Full {
+        handles: Arc<Handles>,
+    },
+    /// What was written may be lost, and no later sync would say so.
+    Failed {
+        handles: Arc<Handles>,
+        reason: String,
+    },
+    /// A reopening gave the old handle up and did not get a new one.
+    Shut,
+}
+
+/// What a commit did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The newest committed block; none while only loose batches were committed.
+    pub tip: Option<Tip>,
+    /// How many of the batches had been committed before, and were not written again.
+    pub repeated: usize,
+}
+
+/// Why nothing of a group was acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Retry: reads go on, and [`Writer::reopen`] succeeds when there is room.
+    #[error("the disk is full; free some space, and writing resumes by itself")]
+    NoSpace,
+    /// Halt: nothing that was written since can be trusted in this process. Close, and exit with 74.
+    #[error("the disk failed: {0}; what was being written is not durable, and only a fresh start can tell what is")]
+    Sync(String),
+    /// Fault: the database could not be read, or is shut.
+    #[error("the database failed: {0}")]
+    Io(String),
+    #[error("the next height is {expected}, not {given}")]
+    WrongHeight { expected: Height, given: Height },
+    #[error("height {height} is already committed with another block: {stored}, not {given}", height = .stored.height)]
+    Conflict { stored: Tip, given: Tip },
+    #[error(transparent)]
+    Refused(#[from] Refused),
+}
+
+/// Why the writer is not writing again.
+#[derive(Debug, thiserror::Error)]
+pub enum ReopenError {
+    /// Retry later; reads go on.
+    #[error("there is still no room for {bytes} bytes")]
+    NoSpace { bytes: usize },
+    /// Retry later; reads go on.
+    #[error("still reading after {limit:?}: {}", .readers.join(", "))]
+    Late { readers: Vec<&'static str>, limit: Duration },
+    /// Halt, as [`CommitError::Sync`].
+    #[error("the disk failed: {0}")]
+    Sync(String),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+/// How closing went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CloseReport {
+    /// How long it took until the lock was free.
+    pub took: Duration,
+    /// Who still had leases or views, and how many. They are revoked, and keep nothing.
+    pub leases_left: Vec<(&'static str, usize)>,
+    /// Whose single read outlasted the limit. Each of them keeps the lock until it ends.
+    pub late: Vec<&'static str>,
+}
+
+/// Why the lock may not be free.
+#[derive(Debug, thiserror::Error)]
+pub enum CloseError {
+    #[error("still reading after {:?}: {}", .0.took, .0.late.join(", "))]
+    Late(CloseReport),
+    #[error("the last sync failed: {0}")]
+    Sync(String),
+    #[error("the lock of the database is not free after {0:?}")]
+    Locked(Duration),
+}
+
+impl Writer {
+    /// Opens the chain that is kept in `directory`, or begins one.
+    ///
+    /// # Errors
+    /// Anything but success leaves the database closed; [`OpenError::Damaged`] says what contradicts what.
+    pub fn open(directory: &Path, config: Config) -> Result<(Self, Opened), OpenError> {
+        Self::open_on(Arc::new(Filesystem::at(directory)), directory, config)
+    }
+
+    /// As [`Writer::open`], with the small files beside the database on `disk`.
+    pub fn open_on(disk: Arc<dyn Disk>, directory: &Path, config: Config) -> Result<(Self, Opened), OpenError> {
+        let sound = open::open(disk.as_ref(), directory, &config)?;
+        let directory = directory.to_owned();
+        let mut writer = Self { disk, directory, config, shared: Shared::new(), acknowledged: sound.acknowledged, state: State::Shut };
+        let opened = writer.begin(sound);
+        Ok((writer, opened))
+    }
+
+    /// For everyone who reads.
+    pub fn leases(&self) -> Leases {
+        Leases::new(self.shared.clone())
+    }
+
+    /// The newest committed block.
+    pub fn tip(&self) -> Option<Tip> {
+        self.acknowledged.tip
+    }
+
+    /// Whether the next commit can succeed.
+    pub fn is_writable(&self) -> bool {
+        matches!(self.state, State::Open { .. })
+    }
+
+    /// Bytes of the database on disk, and of its journals among them; none while it is shut.
+    pub fn disk_bytes(&self) -> Option<(u64, u64)> {
+        let database = &self.handles()?.database;
+        Some((database.disk_space().ok()?, database.journal_disk_space().ok()?))
+    }
+
+    /// Writes all of `batches` as one: durable when this returns, or not at all.
+    ///
+    /// Blocks must follow the tip one by one. One that is already committed is passed over, with all its writes.
+    ///
+    /// # Errors
+    /// After [`CommitError::NoSpace`] and [`CommitError::Sync`] nothing is acknowledged; the group may or may not be found at the next open.
+    pub fn commit(&mut self, batches: &[Batch]) -> Result<Committed, CommitError> {
+        let handles = self.writable()?;
+        let plan = Plan::of(batches, self.acknowledged.tip, |height| handles.hash_at(height)).map_err(CommitError::from)?;
+        let committed = Committed { tip: plan.tip, repeated: plan.repeated };
+        if plan.batches.is_empty() {
+            return Ok(committed);
+        }
+        let next = Acknowledged { sequence: self.acknowledged.sequence + 1, tip: plan.tip };
+        let written = assemble(&handles, &plan, self.acknowledged.tip, next).commit();
+        written.map_err(|error| self.fail(&error))?;
+        self.acknowledge(next)?;
+        if plan.moves_tip() {
+            self.shared.publish(Published::newest(&handles, next.tip));
+        }
+        Ok(committed)
+    }
+
+    /// Opens the engine again after [`CommitError::NoSpace`], when there is room. Reads fail while it lasts.
+    pub fn reopen(&mut self) -> Result<Opened, ReopenError> {
+        match &self.state {
+            State::Open { .. } => return Ok(Opened { tip: self.acknowledged.tip, repaired: Vec::new() }),
+            State::Failed { reason, .. } => return Err(ReopenError::Sync(reason.clone())),
+            State::Full { .. } | State::Shut => {}
+        }
+        self.probe_room()?;
+        if let State::Full { handles } = std::mem::replace(&mut self.state, State::Shut) {
+            handles.revoke();
+            if let Err(handles) = self.shared.wait_alone(handles, self.config.close_limit) {
+                handles.restore();
+                self.state = State::Full { handles };
+                return Err(ReopenError::Late { readers: self.shared.register().readers(), limit: self.config.close_limit });
+            }
+        }
+        let sound = open::open(self.disk.as_ref(), &self.directory, &self.config)?;
+        // A write that failed is never found whole. If it is, the sync failed, and the page cache tells a story.
+        if sound.acknowledged != self.acknowledged {
+            let reason = "a commit that was never synced was found after the disk was full".to_owned();
+            self.state = State::Failed { handles: sound.handles, reason: reason.clone() };
+            return Err(ReopenError::Sync(reason));
+        }
+        Ok(self.begin(sound))
+    }
+
+    /// Revokes all leases, waits for reads that are under way, and returns when the lock of the database is free.
+    ///
+    /// # Errors
+    /// [`CloseError::Late`] names whose read outlasted the limit; the lock becomes free when it ends.
+    pub fn close(mut self) -> Result<CloseReport, CloseError> {
+        let started = Instant::now();
+        let limit = self.config.close_limit;
+        self.shared.publish(Published::nothing());
+        let leases_left = self.shared.register().leases();
+        let report = |late| CloseReport { took: started.elapsed(), leases_left, late };
+        let (handles, synced) = match std::mem::replace(&mut self.state, State::Shut) {
+            State::Open { handles, .. } => {
+                let synced = handles.sync().map_err(|error| CloseError::Sync(error.to_string()));
+                (handles, synced)
+            }
+            State::Full { handles } | State::Failed { handles, .. } => (handles, Ok(())),
+            State::Shut => return Ok(report(Vec::new())),
+        };
+        handles.revoke();
+        match self.shared.wait_alone(handles, limit) {
+            Ok(alone) => drop(alone),
+            Err(_) => return Err(CloseError::Late(report(self.shared.register().readers()))),
+        }
+        synced?;
+        await_unlocked(&self.directory.join(open::LEDGER), limit)?;
+        Ok(report(Vec::new()))
+    }
+
+    fn begin(&mut self, sound: Sound) -> Opened {
+        self.acknowledged = sound.acknowledged;
+        self.shared.publish(Published::newest(&sound.handles, sound.acknowledged.tip));
+        self.state = State::Open { handles: sound.handles, watermark: sound.watermark };
+        sound.opened
+    }
+
+    fn handles(&self) -> Option<&Arc<Handles>> {
+        match &self.state {
+            State::Open { handles, .. } | State::Full { handles } | State::Failed { handles, .. } => Some(handles),
+            State::Shut => None,
+        }
+    }
+
+    fn writable(&self) -> Result<Arc<Handles>, CommitError> {
+        match &self.state {
+            State::Open { handles, .. } => Ok(handles.clone()),
+            State::Full { .. } => Err(CommitError::NoSpace),
+            State::Failed { reason, .. } => Err(CommitError::Sync(reason.clone())),
+            State::Shut => Err(CommitError::Io("it is shut".to_owned())),
+        }
+    }
+
+    /// Moves the tip file, strictly after the batch is durable.
+    fn acknowledge(&mut self, next: Acknowledged) -> Result<(), CommitError> {
+        let State::Open { watermark, .. } = &mut self.state else { return Err(CommitError::Io("it is shut".to_owned())) };
+        let moved = if next.tip == self.acknowledged.tip { watermark.write(next) } else { watermark.write_synced(next) };
+        if let Err(error) = moved {
+            return Err(self.give_up(format!("the tip file: {error}")));
+        }
+        self.acknowledged = next;
+        Ok(())
+    }
+
+    /// The engine refuses all writes after an error; ours is to know which kind it was.
+    fn fail(&mut self, error: &fjall::Error) -> CommitError {
+        let is_full = match error {
+            fjall::Error::Io(error) => is_no_space(error),
+            // A thread in the background failed, and does not say why.
+            fjall::Error::Poisoned => self.probe_room().is_err(),
+            _ => false,
+        };
+        if !is_full {
+            return self.give_up(error.to_string());
+        }
+        if let State::Open { handles, .. } = std::mem::replace(&mut self.state, State::Shut) {
+            self.state = State::Full { handles };
+        }
+        CommitError::NoSpace
+    }
+
+    fn give_up(&mut self, reason: String) -> CommitError {
+        if let State::Open { handles, .. } = std::mem::replace(&mut self.state, State::Shut) {
+            self.state = State::Failed { handles, reason: reason.clone() };
+        }
+        CommitError::Sync(reason)
+    }
+
+    /// Writes a file as large as must fit, and removes it.
+    fn probe_room(&self) -> Result<(), ReopenError> {
+        let bytes = self.config.reopen_bytes;
+        let probe = Path::new("room.probe");
+        let written = (|| -> io::Result<()> {
+            let mut file = self.disk.open(probe)?;
+            file.write_at(0, &vec![0xff; bytes])?;
+            file.sync()
+        })();
+        let removed = self.disk.remove(probe);
+        written.and(removed).map_err(|_| ReopenError::NoSpace { bytes })
+    }
+}
+
+impl Drop for Writer {
+    /// Without [`Writer::close`] nobody waits, and nothing is reported; the leases are revoked all the same.
+    fn drop(&mut self) {
+        self.shared.publish(Published::nothing());
+        if let Some(handles) = self.handles() {
+            handles.revoke();
+        }
+    }
+}
+
+/// The engine's batch: all writes, and the rows by which damage is recognised.
+fn assemble(handles: &Handles, plan: &Plan<'_>, before: Option<Tip>, next: Acknowledged) -> OwnedWriteBatch {
+    let writes = plan.batches.iter().flat_map(|batch| batch.writes());
+    let mut batch = handles.synced_batch(writes.clone().count() + Keyspace::COUNT + plan.batches.len() + 2);
+    for write in writes {
+        let keyspace = handles.keyspace(write.keyspace);
+        match &write.value {
+            Some(value) => batch.insert(keyspace, write.key.as_slice(), value.as_slice()),
+            None => batch.remove(keyspace, write.key.as_slice()),
+        }
+    }
+    let meta = handles.keyspace(Keyspace::Meta);
+    batch.insert(meta, record::SEQUENCE, keys::height(Height(next.sequence)));
+    if let Some(tip) = plan.tip.filter(|_| plan.moves_tip()) {
+        for committed in plan.batches.iter().filter_map(|batch| batch.tip()) {
+            batch.insert(meta, record::hash_key(committed.height), keys::hash(&committed.hash));
+        }
+        batch.insert(meta, record::TIP, TipRecord { tip, before }.encode());
+        for keyspace in Keyspace::ALL {
+            batch.insert(handles.keyspace(keyspace), record::HEIGHT, keys::height(tip.height));
+        }
+    }
+    batch
+}
+
+/// Looks until the engine's lock can be had.
+fn await_unlocked(ledger: &Path, limit: Duration) -> Result<(), CloseError> {
+    let started = Instant::now();
+    let Ok(file) = std::fs::File::open(engine_lock(ledger)) else { return Ok(()) };
+    while file.try_lock().is_err() {
+        if started.elapsed() > limit {
+            return Err(CloseError::Locked(limit));
+        }
+        std::thread::sleep(UNLOCK_POLL);
+    }
+    Ok(())
+}
+
+const UNLOCK_POLL: Duration = Duration::from_millis(1);
+
+impl From<Misplaced> for CommitError {
+    fn from(misplaced: Misplaced) -> Self {
+        match misplaced {
+            Misplaced::WrongHeight { expected, given } => Self::WrongHeight { expected, given },
+            Misplaced::Conflict { stored, given } => Self::Conflict { stored, given },
+            Misplaced::Refused(refused) => Self::Refused(refused),
+            Misplaced::Io(what) => Self::Io(what),
+        }
+    }
+}
