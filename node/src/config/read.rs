@@ -1,0 +1,159 @@
+//! From settings to meaning: every value is parsed once, and every mistake is kept.
+
+use std::{collections::BTreeMap, net::SocketAddr, str::FromStr, time::Duration};
+
+use primitives::PeerAddress;
+use tracing_subscriber::filter::Targets;
+
+use super::{Chain, Chaos, Config, LogFormat, Metrics, Mistake, OnMissing, P2p, Rpc, Setting, Shutdown, Signing, Storage, Telemetry, Value};
+
+/// Reads key by key; a value that is wrong is replaced by a harmless one, because the whole is refused anyway.
+pub(super) struct Reader<'a> {
+    pub settings: &'a BTreeMap<&'static str, Setting>,
+    pub mistakes: &'a mut Vec<Mistake>,
+}
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const TIB: u64 = 1 << 40;
+const UNITS: [(&str, u64); 4] = [("KiB", KIB), ("MiB", MIB), ("GiB", GIB), ("TiB", TIB)];
+
+impl Reader<'_> {
+    pub fn config(&mut self) -> Config {
+        let config = Config {
+            chain: Chain { name: self.name("chain.name") },
+            rpc: Rpc { listen: self.socket("rpc.listen") },
+            p2p: P2p {
+                listen: self.socket("p2p.listen"),
+                peers: self.peers("p2p.peers"),
+                keepalive: self.duration("p2p.keepalive", Duration::from_millis(100), Duration::from_secs(60)),
+                json: self.is_on("p2p.json"),
+            },
+            metrics: Metrics { listen: self.socket("metrics.listen") },
+            signing: Signing { on_missing: self.on_missing("signing.on_missing") },
+            telemetry: Telemetry {
+                otlp_endpoint: self.endpoint("telemetry.otlp_endpoint"),
+                log_format: self.log_format("telemetry.log_format"),
+                log_level: self.log_level("telemetry.log_level"),
+            },
+            shutdown: Shutdown { grace: self.duration("shutdown.grace", Duration::from_secs(1), Duration::from_secs(600)) },
+            storage: Storage { cache_bytes: self.size("storage.cache", MIB, TIB) },
+            chaos: Chaos { enabled: self.is_on("chaos.enabled") },
+        };
+        self.refuse_shared_ports();
+        config
+    }
+
+    fn text(&self, path: &str) -> &str {
+        match self.settings.get(path).map(|setting| &setting.value) {
+            Some(Value::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    fn is_on(&self, path: &str) -> bool {
+        matches!(self.settings.get(path).map(|setting| &setting.value), Some(Value::Flag(true)))
+    }
+
+    fn refuse(&mut self, path: &str, value: &str, remedy: impl Into<String>) {
+        if let Some(setting) = self.settings.get(path) {
+            self.mistakes.push(Mistake { key: path.to_owned(), value: format!("{value:?}"), origin: setting.origin.clone(), remedy: remedy.into() });
+        }
+    }
+
+    /// What `parse` makes of the text at `path`; if nothing, a mistake and `instead`.
+    fn parse<T>(&mut self, path: &str, parse: impl Fn(&str) -> Option<T>, remedy: impl Into<String>, instead: T) -> T {
+        let text = self.text(path).to_owned();
+        parse(&text).unwrap_or_else(|| {
+            self.refuse(path, &text, remedy);
+            instead
+        })
+    }
+
+    fn name(&mut self, path: &str) -> String {
+        let is_name = |text: &str| {
+            let is_plain = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+            (is_plain && text.starts_with(|first: char| first.is_ascii_lowercase()) && text.len() <= 32).then(|| text.to_owned())
+        };
+        self.parse(path, is_name, "must be 1 to 32 lower case letters, digits or -, beginning with a letter; it names a directory", String::new())
+    }
+
+    fn socket(&mut self, path: &str) -> SocketAddr {
+        let remedy = "must be an IP address with a port, as in \"127.0.0.1:3030\"";
+        self.parse(path, |text| SocketAddr::from_str(text).ok(), remedy, SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    fn peers(&mut self, path: &str) -> Vec<PeerAddress> {
+        let Some(Value::List(items)) = self.settings.get(path).map(|setting| &setting.value) else { return Vec::new() };
+        let mut peers = Vec::new();
+        for item in items {
+            match item.parse() {
+                Ok(peer) => peers.push(peer),
+                Err(_) => self.refuse(path, item, "is no peer address; write \"host:port\" or \"nodeid@host:port\", where nodeid is 20 bytes of hex"),
+            }
+        }
+        peers
+    }
+
+    fn duration(&mut self, path: &str, least: Duration, most: Duration) -> Duration {
+        let remedy = format!("must be a duration with its unit from {} to {}", humantime::format_duration(least), humantime::format_duration(most));
+        self.parse(path, |text| humantime::parse_duration(text).ok().filter(|given| (least..=most).contains(given)), remedy, least)
+    }
+
+    fn size(&mut self, path: &str, least: u64, most: u64) -> u64 {
+        let remedy = "must be a whole number with KiB, MiB, GiB or TiB, from 1MiB to 1TiB, as in \"64MiB\"";
+        self.parse(path, |text| size(text).filter(|given| (least..=most).contains(given)), remedy, least)
+    }
+
+    fn on_missing(&mut self, path: &str) -> Option<OnMissing> {
+        let parse = |text: &str| match text {
+            "auto" => Some(None),
+            "refuse" => Some(Some(OnMissing::Refuse)),
+            "observe" => Some(Some(OnMissing::Observe)),
+            "recover" => Some(Some(OnMissing::Recover)),
+            _ => None,
+        };
+        self.parse(path, parse, "must be \"auto\", \"refuse\", \"observe\" or \"recover\"", None)
+    }
+
+    fn log_format(&mut self, path: &str) -> LogFormat {
+        let parse = |text: &str| match text {
+            "text" => Some(LogFormat::Text),
+            "json" => Some(LogFormat::Json),
+            _ => None,
+        };
+        self.parse(path, parse, "must be \"text\" or \"json\"", LogFormat::Text)
+    }
+
+    fn log_level(&mut self, path: &str) -> Targets {
+        let parse = |text: &str| if text.trim().is_empty() { None } else { Targets::from_str(text).ok() };
+        self.parse(path, parse, "must be error, warn, info, debug or trace, or by part as in \"info,consensus=debug\"", Targets::new())
+    }
+
+    fn endpoint(&mut self, path: &str) -> Option<String> {
+        let parse = |text: &str| {
+            let uri: http::Uri = text.parse().ok()?;
+            (uri.scheme_str() == Some("http") && uri.host().is_some()).then(|| Some(text.trim_end_matches('/').to_owned()))
+        };
+        if self.text(path).is_empty() {
+            return None;
+        }
+        self.parse(path, parse, "must begin http:// and name a host, as in \"http://127.0.0.1:4318\", or be empty", None)
+    }
+
+    fn refuse_shared_ports(&mut self) {
+        let paths = ["rpc.listen", "p2p.listen", "metrics.listen"];
+        for (number, path) in paths.iter().enumerate() {
+            let text = self.text(path).to_owned();
+            let is_fixed = text.parse::<SocketAddr>().is_ok_and(|address| address.port() != 0);
+            if let Some(other) = paths[..number].iter().find(|other| is_fixed && self.text(other) == text) {
+                self.refuse(path, &text, format!("is taken by {other}; give each its own port"));
+            }
+        }
+    }
+}
+
+fn size(text: &str) -> Option<u64> {
+    UNITS.iter().find_map(|(unit, bytes)| text.strip_suffix(unit)?.trim().parse::<u64>().ok()?.checked_mul(*bytes))
+}

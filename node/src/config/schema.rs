@@ -1,0 +1,103 @@
+//! Every key of the configuration: its path, what it takes, its default, and what it is for.
+
+/// What a key takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A text in quotes.
+    Text,
+    /// `true` or `false`.
+    Flag,
+    /// A list of texts; separated by commas outside the file.
+    List,
+}
+
+/// One key.
+#[derive(Debug)]
+pub struct Key {
+    /// `section.name`.
+    pub path: &'static str,
+    pub kind: Kind,
+    /// As it is written in TOML.
+    pub default: &'static str,
+    pub about: &'static str,
+}
+
+const fn key(path: &'static str, kind: Kind, default: &'static str, about: &'static str) -> Key {
+    Key { path, kind, default, about }
+}
+
+/// All keys, section by section, in the order of the written file.
+pub const KEYS: &[Key] = &[
+    key("chain.name", Kind::Text, "\"alpha\"", "Name of the chain; its files are in data/<name>/."),
+    key("rpc.listen", Kind::Text, "\"127.0.0.1:3030\"", "Where JSON-RPC, REST and health answer."),
+    key("p2p.listen", Kind::Text, "\"127.0.0.1:4130\"", "Where other nodes reach this one."),
+    key("p2p.peers", Kind::List, "[]", "Nodes to stay connected to: \"nodeid@host:port\", or \"host:port\" to take whoever answers."),
+    key("p2p.keepalive", Kind::Text, "\"1s\"", "How often a silent link to a validator is pinged; three misses end it. 100ms to 60s."),
+    key("p2p.json", Kind::Flag, "false", "Also offer the JSON codec, for people and tools. A dev network always does."),
+    key("metrics.listen", Kind::Text, "\"127.0.0.1:9090\"", "Where Prometheus fetches /metrics."),
+    key(
+        "signing.on_missing",
+        Kind::Text,
+        "\"auto\"",
+        "What to do when the sign state is lost on a running network: \"refuse\", \"observe\", \"recover\" (never on mainnet),\nor \"auto\": observe on mainnet, recover elsewhere.",
+    ),
+    key("telemetry.otlp_endpoint", Kind::Text, "\"\"", "OTLP collector for traces and metrics, as in \"http://127.0.0.1:4318\". Empty: off."),
+    key("telemetry.log_format", Kind::Text, "\"text\"", "\"text\" or \"json\", one line per event on stderr."),
+    key("telemetry.log_level", Kind::Text, "\"info\"", "error, warn, info, debug or trace; by part as in \"info,consensus=debug\"."),
+    key("shutdown.grace", Kind::Text, "\"30s\"", "How long an ordered stop may take before the process ends anyway. 1s to 10m."),
+    key("storage.cache", Kind::Text, "\"32MiB\"", "Memory for the database's cache. 1MiB to 1TiB."),
+    key("chaos.enabled", Kind::Flag, "false", "Allow faults to be injected into actors. Refused on mainnet."),
+];
+
+/// The key at `path`.
+pub fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+impl Key {
+    pub fn section(&self) -> &'static str {
+        self.path.split_once('.').map_or(self.path, |(section, _)| section)
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.path.split_once('.').map_or(self.path, |(_, name)| name)
+    }
+
+    /// The environment variable that sets it: `AXOLOTL_RPC_LISTEN` for `rpc.listen`.
+    pub fn variable(&self) -> String {
+        format!("AXOLOTL_{}", self.path.replace('.', "_").to_uppercase())
+    }
+}
+
+/// The names known in `section`, or the sections when there is no such section.
+pub fn known(section: &str) -> String {
+    let names: Vec<_> = KEYS.iter().filter(|key| key.section() == section).map(Key::name).collect();
+    if !names.is_empty() {
+        return format!("[{section}] knows {}", names.join(", "));
+    }
+    let mut sections: Vec<_> = KEYS.iter().map(Key::section).collect();
+    sections.dedup();
+    format!("the sections are {}", sections.join(", "))
+}
+
+/// A commented configuration file. `values` are written as they are (TOML), everything else as a comment with its default.
+pub fn template(values: &[(&str, String)]) -> String {
+    let mut text = String::from(
+        "# Configuration of an Axolotl node.\n# A flag (--set section.key=value) wins over an AXOLOTL_SECTION_KEY variable, which wins over this file.\n# `axolotl config show --origin` tells where each value comes from.\n",
+    );
+    let mut section = "";
+    for key in KEYS {
+        if key.section() != section {
+            section = key.section();
+            text.push_str(&format!("\n[{section}]\n"));
+        }
+        for line in key.about.lines() {
+            text.push_str(&format!("# {line}\n"));
+        }
+        match values.iter().find(|(path, _)| *path == key.path) {
+            Some((_, value)) => text.push_str(&format!("{} = {value}\n", key.name())),
+            None => text.push_str(&format!("#{} = {}\n", key.name(), key.default)),
+        }
+    }
+    text
+}

@@ -1,0 +1,131 @@
+//! How the process ends, and what it says when it ends badly.
+
+use std::fmt;
+
+/// Exit codes. They are stable: scripts and service managers decide by them.
+///
+/// A service manager restarts on all but [`Usage`](Self::Usage), [`LockHeld`](Self::LockHeld) and
+/// [`Config`](Self::Config), which no restart can mend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// Done as asked.
+    Done = 0,
+    /// The command could not be carried out; `wait` also says so when time ran out.
+    Runtime = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// An actor's restart budget is spent, or an exclusive actor is stuck.
+    Escalated = 70,
+    /// The runtime itself is stuck.
+    Stuck = 71,
+    /// The disk failed.
+    Disk = 74,
+    /// Another process holds the home.
+    LockHeld = 75,
+    /// The node stopped, but somebody still held a database lease.
+    LeasesLeft = 76,
+    /// A configuration, key or genesis is wrong.
+    Config = 78,
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+/// Why a command gave up: what is wrong, where, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub code: ExitCode,
+    /// One sentence without a full stop.
+    pub what: String,
+    /// Each place that is wrong, one line each.
+    pub at: Vec<String>,
+    /// What the reader can do now. Empty when each place names its own.
+    pub remedy: String,
+}
+
+impl Failure {
+    pub fn new(code: ExitCode, what: impl Into<String>) -> Self {
+        Self { code, what: what.into(), at: Vec::new(), remedy: String::new() }
+    }
+
+    pub fn config(what: impl Into<String>) -> Self {
+        Self::new(ExitCode::Config, what)
+    }
+
+    pub fn runtime(what: impl Into<String>) -> Self {
+        Self::new(ExitCode::Runtime, what)
+    }
+
+    /// A file operation that failed: a missing file is a matter of configuration, all else of the disk.
+    pub fn io(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied};
+        let is_ours_to_mend = matches!(error.kind(), NotFound | PermissionDenied | AlreadyExists | NotADirectory | IsADirectory);
+        let code = if is_ours_to_mend { ExitCode::Config } else { ExitCode::Disk };
+        Self::new(code, format!("{doing} failed: {error}")).at(path.display().to_string())
+    }
+
+    #[must_use]
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        self.at.push(place.into());
+        self
+    }
+
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = remedy.into();
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.what)?;
+        for place in &self.at {
+            write!(f, "\n   at: {}", place.replace('\n', "\n       "))?;
+        }
+        if !self.remedy.is_empty() {
+            write!(f, "\n   do: {}", self.remedy.replace('\n', "\n       "))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codes_are_those_that_scripts_know() {
+        let codes = [
+            ExitCode::Done,
+            ExitCode::Runtime,
+            ExitCode::Usage,
+            ExitCode::Escalated,
+            ExitCode::Stuck,
+            ExitCode::Disk,
+            ExitCode::LockHeld,
+            ExitCode::LeasesLeft,
+            ExitCode::Config,
+        ];
+        assert_eq!(codes.map(|code| code as u8), [0, 1, 2, 70, 71, 74, 75, 76, 78]);
+    }
+
+    #[test]
+    fn a_failure_reads_as_one_block_of_what_where_and_remedy() {
+        let failure = Failure::config("the key is readable by others").at("keys/node.key").remedy("chmod 600 keys/node.key");
+        assert_eq!(failure.to_string(), "error: the key is readable by others\n   at: keys/node.key\n   do: chmod 600 keys/node.key");
+    }
+
+    #[test]
+    fn a_missing_file_is_configuration_and_a_broken_disk_is_the_disk() {
+        let code = |kind: std::io::ErrorKind| Failure::io("reading", std::path::Path::new("x"), &kind.into()).code;
+        assert_eq!(code(std::io::ErrorKind::NotFound), ExitCode::Config);
+        assert_eq!(code(std::io::ErrorKind::StorageFull), ExitCode::Disk);
+    }
+}

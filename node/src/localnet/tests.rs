@@ -1,0 +1,126 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use std::fs;
+
+fn request(directory: &tempfile::TempDir) -> Request {
+    Request {
+        directory: directory.path().join("net"),
+        validators: None,
+        block_interval: None,
+        empty_block_interval: None,
+        port_offset: Some(PortOffset::Any),
+        fresh_start: false,
+        environment: Vec::new(),
+        flags: Vec::new(),
+    }
+}
+
+#[test]
+fn a_new_network_has_four_validators_that_know_each_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let net = prepare(&request(&directory)).unwrap();
+    assert_eq!(net.nodes.len(), 4);
+    for (index, node) in net.nodes.iter().enumerate() {
+        assert!(node.is_validator() && node.genesis.hash() == net.genesis.hash());
+        let others: Vec<_> = net.nodes.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, other)| other).collect();
+        let expected: Vec<_> = others.iter().map(|other| (Some(other.node_id()), other.listeners.p2p.local_addr().unwrap().port())).collect();
+        assert_eq!(node.config.p2p.peers.iter().map(|peer| (peer.node, peer.port)).collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn network_json_says_where_each_validator_answers() {
+    let directory = tempfile::tempdir().unwrap();
+    let net = prepare(&request(&directory)).unwrap();
+    let file: serde_json::Value = serde_json::from_str(&fs::read_to_string(&net.network_file).unwrap()).unwrap();
+    assert_eq!(file["chain_id"], DEVELOPMENT_CHAIN_ID);
+    assert_eq!(file["genesis_hash"], net.genesis.hash().to_string());
+    for (index, node) in net.nodes.iter().enumerate() {
+        let entry = &file["nodes"][index];
+        assert_eq!(entry["rpc"], format!("http://{}", node.listeners.rpc.local_addr().unwrap()));
+        assert_eq!(entry["metrics"], format!("http://{}/metrics", node.listeners.metrics.local_addr().unwrap()));
+        assert_eq!(entry["name"], network::name(index));
+    }
+}
+
+#[test]
+fn a_second_run_finds_the_same_network_and_mends_a_missing_home() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = prepare(&Request { validators: Some(3), ..request(&directory) }).unwrap();
+    let hash = first.genesis.hash();
+    drop(first);
+    fs::remove_dir_all(directory.path().join("net/validator-2")).unwrap();
+    let again = prepare(&request(&directory)).unwrap();
+    assert_eq!((again.genesis.hash(), again.nodes.len()), (hash, 3));
+}
+
+#[test]
+fn a_flag_that_would_change_the_genesis_is_refused_with_fresh_start_as_the_remedy() {
+    let directory = tempfile::tempdir().unwrap();
+    prepare(&request(&directory)).unwrap();
+    let interval = Some(Duration::from_millis(250));
+    let refused = prepare(&Request { validators: Some(7), block_interval: interval, ..request(&directory) }).unwrap_err();
+    assert_eq!((refused.code, refused.at.len()), (ExitCode::Config, 2));
+    assert!(refused.at[0].starts_with("--validators 7") && refused.at[1].starts_with("--block-interval 250ms"), "{refused}");
+    assert!(refused.remedy.contains("--fresh-start"));
+    prepare(&Request { validators: Some(4), block_interval: Some(Duration::from_secs(1)), ..request(&directory) })
+        .expect("the same values change nothing");
+}
+
+#[test]
+fn a_fresh_start_may_change_everything_and_keeps_keys_and_settings() {
+    let directory = tempfile::tempdir().unwrap();
+    let old = prepare(&request(&directory)).unwrap();
+    let home = old.nodes[0].home.clone();
+    let node_id = old.nodes[0].node_id();
+    drop(old);
+    fs::write(home.config_file(), fs::read_to_string(home.config_file()).unwrap().replace("#cache = \"32MiB\"", "cache = \"64MiB\"")).unwrap();
+    fs::create_dir_all(home.signing("alpha")).unwrap();
+    fs::write(home.signing("alpha").join("promise"), "h").unwrap();
+    fs::create_dir_all(home.database("alpha")).unwrap();
+    let new = prepare(&Request { validators: Some(2), fresh_start: true, ..request(&directory) }).unwrap();
+    assert_eq!((new.nodes.len(), new.archived.len(), new.nodes[0].node_id()), (2, 1, node_id));
+    assert_eq!(new.nodes[0].config.storage.cache_bytes, 64 << 20);
+    assert_eq!(new.nodes[0].config.p2p.peers.len(), 1);
+    assert!(!home.database("alpha").exists());
+    drop(new);
+    let text = fs::read_to_string(home.config_file()).unwrap();
+    assert_eq!(text.matches("@127.0.0.1:").count(), 1, "{text}");
+}
+
+#[test]
+fn a_running_network_is_not_started_afresh() {
+    let directory = tempfile::tempdir().unwrap();
+    let net = prepare(&request(&directory)).unwrap();
+    fs::write(net.nodes[3].home.lock_file(), "pid 1").unwrap();
+    let lock = fs::File::open(net.nodes[3].home.lock_file()).unwrap();
+    lock.lock().unwrap();
+    fs::create_dir_all(net.nodes[0].home.database("alpha")).unwrap();
+    let refused = prepare(&Request { fresh_start: true, ..request(&directory) }).unwrap_err();
+    assert_eq!(refused.code, ExitCode::LockHeld);
+    assert!(net.nodes[0].home.database("alpha").exists(), "nothing is deleted while any member runs");
+}
+
+#[test]
+fn an_offset_moves_every_port_and_is_remembered_in_the_homes() {
+    let directory = tempfile::tempdir().unwrap();
+    let by = |offset| Request { port_offset: Some(PortOffset::By(offset)), ..request(&directory) };
+    let members: Vec<_> = (0..4).map(Member::development).collect();
+    make_missing_homes(&by(21_000), &development_genesis(4, None, None).unwrap(), &members).unwrap();
+    let ports = |flags| {
+        let config = launch::configure(&home(&request(&directory), 1), Placing::Flags(flags), &[], Vec::new()).unwrap().config;
+        (config.rpc.listen.port(), config.p2p.peers[0].port)
+    };
+    assert_eq!(ports(Vec::new()), (24_040, 25_130));
+    let moved = Ports::of_network(4, 22_000).unwrap();
+    assert_eq!(ports(flags(&by(22_000), &members, 1, Some(&moved))), (25_040, 26_130));
+}
+
+#[test]
+fn the_initial_state_is_the_same_every_time() {
+    let state = |count| initial_state(&development_genesis(count, None, None).unwrap());
+    assert_eq!(state(4), state(4));
+    assert_eq!(state(4)["accounts"].as_array().unwrap().len(), 10);
+    assert_eq!(state(4)["fault_tolerance"], "4 validators tolerate 1 fault");
+    assert!(development_genesis(0, None, None).is_err() && development_genesis(101, None, None).is_err());
+}
