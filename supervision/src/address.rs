@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tokio::sync::{TryAcquireError, oneshot};
+use tokio::sync::TryAcquireError;
 use tokio::time::{Instant, timeout_at};
 
 use crate::actor::Message;
@@ -12,6 +12,7 @@ use crate::fence::Fence;
 use crate::lane::MailboxLimits;
 use crate::mailbox::{Mailbox, Port};
 use crate::pulse::{Pulse, Waiting};
+use crate::reply::Reply;
 use crate::snapshot::ChildState;
 
 /// A stable, cheaply cloned address. It holds the queue, so what is sent while the actor is down waits in it.
@@ -26,12 +27,22 @@ impl<M> Clone for Address<M> {
 }
 
 /// A message that was not taken, given back.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum SendError<M> {
     #[error("the mailbox is full")]
     Full(M),
     #[error("the actor has stopped")]
     Stopped(M),
+}
+
+// By hand, because messages need not be `Debug`.
+impl<M> std::fmt::Debug for SendError<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            SendError::Full(_) => "Full",
+            SendError::Stopped(_) => "Stopped",
+        })
+    }
 }
 
 /// Why a question has no answer.
@@ -52,22 +63,6 @@ pub enum AskError {
     /// The actor has stopped for good.
     #[error("the actor has stopped")]
     Stopped,
-}
-
-/// Where an answer goes; see [`answer`].
-#[derive(Debug)]
-pub struct Reply<R>(oneshot::Sender<R>);
-
-impl<R> Reply<R> {
-    /// Whether the asker has left, so that the answer is worth no work.
-    pub fn is_abandoned(&self) -> bool {
-        self.0.is_closed()
-    }
-}
-
-/// Answers a question. An asker who left is no error: that is its affair, not the asked actor's.
-pub fn answer<R>(reply: Reply<R>, value: R) {
-    let _ = reply.0.send(value);
 }
 
 impl<M: Message> Address<M> {
@@ -121,11 +116,10 @@ impl<M: Message> Address<M> {
     pub async fn ask<R: Send>(&self, limit: Duration, make: impl FnOnce(Reply<R>) -> M + Send) -> Result<R, AskError> {
         let deadline = Instant::now() + limit;
         let _waiting = Waiting::begin();
-        let (sender, receiver) = oneshot::channel();
-        self.enter(make(Reply(sender)), deadline).await?;
+        let (reply, receiver) = Reply::new();
+        self.enter(make(reply), deadline).await?;
         let outcome = match timeout_at(deadline, receiver).await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(_)) if self.is_over() => Err(AskError::Stopped),
+            Ok(Ok(answered)) => answered,
             Ok(Err(_)) => Err(AskError::Crashed),
             Err(_) => Err(self.late(AskError::Deadline)),
         };
@@ -158,10 +152,6 @@ impl<M: Message> Address<M> {
             state if state.is_over() => AskError::Stopped,
             _ => AskError::Restarting,
         }
-    }
-
-    fn is_over(&self) -> bool {
-        self.mailbox.vitals.state().is_over()
     }
 
     fn count_dead_letter(&self) {

@@ -15,7 +15,7 @@ use crate::lane::TimerMark;
 use crate::panics::{caught, caught_async};
 use crate::pulse::Pulse;
 use crate::shared::Shared;
-use crate::task::{TaskHandle, Tasks};
+use crate::task::TaskHandle;
 use crate::timer::Timer;
 
 /// The surroundings of one incarnation. Everything it starts here ends with the incarnation.
@@ -24,7 +24,6 @@ pub struct Context<M> {
     child: ChildId,
     incarnation: Incarnation,
     pulse: Arc<Pulse>,
-    tasks: Tasks,
     shared: Arc<Shared>,
     pub(crate) is_done: bool,
 }
@@ -38,7 +37,7 @@ pub enum BlockingError {
 
 impl<M: Message> Context<M> {
     pub(crate) fn new(address: Address<M>, child: ChildId, incarnation: Incarnation, pulse: Arc<Pulse>, shared: Arc<Shared>) -> Self {
-        Context { address, child, incarnation, pulse, tasks: Tasks::new(), shared, is_done: false }
+        Context { address, child, incarnation, pulse, shared, is_done: false }
     }
 
     /// The child's name.
@@ -73,7 +72,7 @@ impl<M: Message> Context<M> {
             // Refused when the incarnation is gone: the timer dies with it.
             let _ = mailbox.push_timer(message, TimerMark { of, _pending: Arc::default() });
         };
-        Timer(self.tasks.spawn(timer))
+        Timer(self.pulse.tasks.spawn(timer))
     }
 
     /// Sends a message to oneself after each `period`. A tick is skipped while the one before has not been handled.
@@ -92,7 +91,7 @@ impl<M: Message> Context<M> {
                 }
             }
         };
-        Timer(self.tasks.spawn(timer))
+        Timer(self.pulse.tasks.spawn(timer))
     }
 
     /// Runs work that blocks its thread, declared: until `limit` this actor is slow, not hung.
@@ -124,7 +123,7 @@ impl<M: Message> Context<M> {
                 shared.events.tell(&child, incarnation.0, kind);
             }
         };
-        TaskHandle(self.tasks.spawn(watched))
+        TaskHandle(self.pulse.tasks.spawn(watched))
     }
 
     /// A group of dynamic children owned by this incarnation, at most `limit` at a time.
@@ -136,6 +135,6 @@ impl<M: Message> Context<M> {
     }
 
     pub(crate) async fn end_tasks(&self) {
-        self.tasks.end().await;
+        self.pulse.tasks.end().await;
     }
 }

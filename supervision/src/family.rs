@@ -263,6 +263,7 @@ impl Family {
             // Foreign code: its panic must not be the supervisor's.
             let _ = crate::panics::caught(|| farewell(reason));
         }
+        self.note_over(id);
         if is_dynamic {
             self.children.remove(&id);
             self.shared.registry.retire(id);

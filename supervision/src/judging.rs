@@ -25,10 +25,8 @@ enum Finding {
 
 impl Family {
     pub fn tick(&mut self) {
-        if !self.punctuality.tick(self.epoch.elapsed()) {
-            return;
-        }
-        let findings: Vec<(ChildId, Finding)> = self.children.keys().filter_map(|id| Some((*id, self.look(*id)?))).collect();
+        let on_time = self.punctuality.tick(self.epoch.elapsed());
+        let findings: Vec<(ChildId, Finding)> = self.children.keys().filter_map(|id| Some((*id, self.look(*id, on_time)?))).collect();
         for (id, finding) in findings {
             match finding {
                 Finding::Hung { busy, limit } => self.replace_hung(id, busy, limit),
@@ -39,9 +37,12 @@ impl Family {
         }
     }
 
-    fn look(&self, id: ChildId) -> Option<Finding> {
+    fn look(&self, id: ChildId, on_time: bool) -> Option<Finding> {
+        // A late judge condemns nobody for hanging, and gives starts and stops twice their time: those must end.
+        let patience = if on_time { 1 } else { 2 };
         let child = self.children.get(&id)?;
         match &child.phase {
+            Phase::Running(_) | Phase::Suspended(_) if !on_time => None,
             Phase::Running(_) | Phase::Suspended(_) => match judge(&child.pulse().signs()) {
                 Verdict::Fine => None,
                 Verdict::Ping => {
@@ -50,9 +51,9 @@ impl Family {
                 }
                 Verdict::Hung { busy, limit } => Some(Finding::Hung { busy, limit }),
             },
-            Phase::Starting { since, .. } => (since.elapsed() > child.rules.start_limit).then_some(Finding::StartLate),
-            Phase::Leaving(Leave { killed: Some(killed), .. }) => (killed.elapsed() > KILL_LIMIT).then_some(Finding::Blocked),
-            Phase::Leaving(leave) => (leave.since.elapsed() > child.rules.stop_limit).then_some(Finding::LeaveLate),
+            Phase::Starting { since, .. } => (since.elapsed() > child.rules.start_limit * patience).then_some(Finding::StartLate),
+            Phase::Leaving(Leave { killed: Some(killed), .. }) => (killed.elapsed() > KILL_LIMIT * patience).then_some(Finding::Blocked),
+            Phase::Leaving(leave) => (leave.since.elapsed() > child.rules.stop_limit * patience).then_some(Finding::LeaveLate),
             _ => None,
         }
     }

@@ -19,6 +19,7 @@ use crate::actor::Message;
 use crate::fence::Incarnation;
 use crate::lane::{Envelope, Lane, Lanes, MailboxLimits, TimerMark};
 use crate::pulse::Pulse;
+use crate::reply::bury;
 use crate::trace::Origin;
 use crate::vitals::Vitals;
 
@@ -157,10 +158,6 @@ impl<M: Message> Mailbox<M> {
         }
         true
     }
-
-    fn bury(&self, letters: Vec<Envelope<M>>) {
-        self.vitals.dead_letters.fetch_add(letters.len() as u64, Relaxed);
-    }
 }
 
 impl<M> Inbox<M> {
@@ -244,8 +241,8 @@ impl<M: Message> Port for Mailbox<M> {
         inbox.leaving = None;
         let timers = inbox.lanes.take_timers();
         drop(inbox);
-        // Dropped outside the lock: a message may hold anything.
-        drop(timers);
+        // Outside the lock: a message may hold anything.
+        bury(timers);
     }
 
     fn close(&self) {
@@ -255,6 +252,8 @@ impl<M: Message> Port for Mailbox<M> {
         inbox.owner = None;
         let letters = inbox.lanes.take_all();
         drop(inbox);
-        self.bury(letters);
+        self.vitals.dead_letters.fetch_add(letters.len() as u64, Relaxed);
+        letters.iter().for_each(|letter| self.give_back(letter));
+        bury(letters);
     }
 }

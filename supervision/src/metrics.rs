@@ -10,6 +10,9 @@ use opentelemetry::metrics::{Histogram, Meter};
 
 use crate::registry::{Registry, Totals};
 
+/// Name, description, and what it reads.
+type Counter = (&'static str, &'static str, fn(&Totals) -> u64);
+
 pub(crate) struct Metrics {
     queue_time: Histogram<f64>,
     handling_time: Histogram<f64>,
@@ -18,7 +21,7 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub fn new(meter: &Meter, registry: &Arc<Registry>) -> Self {
-        let counters: [(&'static str, &'static str, fn(&Totals) -> u64); 4] = [
+        let counters: [Counter; 4] = [
             ("supervision_messages_handled_total", "Messages handled.", |t| t.handled),
             ("supervision_restarts_total", "Restarts after a crash, a fault, a hang or a failed start.", |t| t.restarts),
             ("supervision_hangs_total", "Incarnations that hung and were fenced.", |t| t.hangs),
@@ -44,7 +47,7 @@ impl Metrics {
         Metrics {
             queue_time: seconds("supervision_queue_time_seconds", "How long messages waited in a mailbox."),
             handling_time: seconds("supervision_handling_time_seconds", "How long messages took to handle."),
-            tree: KeyValue::new("tree", registry.tree.clone()),
+            tree: KeyValue::new("tree", Arc::<str>::from(registry.tree.as_str())),
         }
     }
 

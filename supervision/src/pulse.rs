@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::hang::Signs;
+use crate::task::Tasks;
 
 tokio::task_local! {
     /// The incarnation whose handler runs in this task.
@@ -28,6 +29,8 @@ pub(crate) struct Pulse {
     alive_at: AtomicU64,
     doing: Mutex<&'static str>,
     fenced: AtomicBool,
+    /// What it has spawned.
+    pub tasks: Tasks,
 }
 
 impl Pulse {
@@ -42,6 +45,7 @@ impl Pulse {
             alive_at: AtomicU64::new(1),
             doing: Mutex::new(""),
             fenced: AtomicBool::new(false),
+            tasks: Tasks::new(),
         })
     }
 
@@ -73,9 +77,10 @@ impl Pulse {
         self.alive_at.store(self.now(), Relaxed);
     }
 
-    /// From now on nothing this incarnation does may have an effect.
+    /// From now on nothing this incarnation does may have an effect. Its tasks and timers are aborted.
     pub fn fence(&self) {
         self.fenced.store(true, Relaxed);
+        self.tasks.abort();
     }
 
     pub fn is_fenced(&self) -> bool {

@@ -21,8 +21,7 @@ pub(crate) struct Stopping {
     /// Stages still to come.
     stages: VecDeque<Vec<ChildId>>,
     /// The children of the stage in hand who have not gone yet.
-    present: Vec<ChildId>,
-    told: BTreeMap<ChildId, Line>,
+    present: BTreeMap<ChildId, Line>,
     lines: Vec<StopLine>,
     report: Option<oneshot::Sender<ShutdownReport>>,
 }
@@ -50,22 +49,15 @@ impl Family {
         }
         tracing::info!(tree = self.shared.registry.tree, cause, "stopping");
         let stages = self.stop_order.iter().flat_map(|id| [self.dynamic_children_of(*id), vec![*id]]).collect();
-        self.stopping = Some(Stopping {
-            cause,
-            since: Instant::now(),
-            stages,
-            present: Vec::new(),
-            told: BTreeMap::new(),
-            lines: Vec::new(),
-            report: Some(report),
-        });
+        self.stopping = Some(Stopping { cause, since: Instant::now(), stages, present: BTreeMap::new(), lines: Vec::new(), report: Some(report) });
     }
 
     /// Goes to the next stage while nobody of the present one is left.
     pub fn advance_stop(&mut self) {
         loop {
-            self.note_gone();
-            let Some(stopping) = &mut self.stopping else { return };
+            let Some(stopping) = &mut self.stopping else {
+                return;
+            };
             if !stopping.present.is_empty() {
                 return;
             }
@@ -79,7 +71,10 @@ impl Family {
     }
 
     fn tell_to_stop(&mut self, id: ChildId) {
-        let Some(child) = self.children.get(&id) else { return };
+        let Some(child) = self.children.get(&id) else {
+            return;
+        };
+        let is_over = child.is_over();
         let line = Line {
             child: child.name.clone(),
             since: Instant::now(),
@@ -89,32 +84,31 @@ impl Family {
             vitals: child.port.vitals().clone(),
         };
         if let Some(stopping) = &mut self.stopping {
-            stopping.told.insert(id, line);
-            stopping.present.push(id);
+            stopping.present.insert(id, line);
         }
-        self.end_child(id, Leaving::Drained);
+        match is_over {
+            true => self.note_over(id),
+            false => self.end_child(id, Leaving::Drained),
+        }
     }
 
-    /// Writes the lines of those who have gone.
-    fn note_gone(&mut self) {
-        let Some(stopping) = &mut self.stopping else { return };
-        let children = &self.children;
-        let is_gone = |id: &ChildId| children.get(id).is_none_or(crate::child::Child::is_over);
-        for id in stopping.present.extract_if(.., |id| is_gone(id)) {
-            if let Some(line) = stopping.told.remove(&id) {
-                stopping.lines.push(line.write());
-            }
+    /// Writes the line of somebody who is over.
+    pub fn note_over(&mut self, id: ChildId) {
+        if let Some(stopping) = &mut self.stopping
+            && let Some(line) = stopping.present.remove(&id)
+        {
+            stopping.lines.push(line.write());
         }
     }
 
     pub fn note_late(&mut self, id: ChildId) {
-        if let Some(line) = self.stopping.as_mut().and_then(|stopping| stopping.told.get_mut(&id)) {
+        if let Some(line) = self.stopping.as_mut().and_then(|stopping| stopping.present.get_mut(&id)) {
             line.late = true;
         }
     }
 
     pub fn note_abandoned(&mut self, id: ChildId) {
-        if let Some(line) = self.stopping.as_mut().and_then(|stopping| stopping.told.get_mut(&id)) {
+        if let Some(line) = self.stopping.as_mut().and_then(|stopping| stopping.present.get_mut(&id)) {
             line.abandoned = true;
         }
     }

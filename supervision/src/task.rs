@@ -24,6 +24,14 @@ impl Tasks {
         Some(tasks.spawn(future))
     }
 
+    /// Aborts all and takes no more; for an incarnation that may be blocked and cannot end them itself.
+    pub fn abort(&self) {
+        if let Some(mut tasks) = self.0.lock().take() {
+            tasks.abort_all();
+            tasks.detach_all();
+        }
+    }
+
     /// Aborts all and waits until they are gone, so that what they held is free.
     pub async fn end(&self) {
         let tasks = self.0.lock().take();

@@ -1,0 +1,12 @@
+//! What a tree does, from outside.
+#![allow(clippy::unwrap_used)]
+
+mod dynamic;
+mod edges;
+mod hangs;
+mod mailboxes;
+mod probe;
+mod restarts;
+mod stops;
+mod traces;
+mod truth;
