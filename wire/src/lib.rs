@@ -8,27 +8,48 @@
 //! [`Connection`] whose halves its owner drives. Bytes from outside become a [`Message`] or a typed error.
 //! `docs/wire.md` specifies every byte.
 
+mod allowance;
 mod ascii;
 pub mod chunks;
 pub mod cobs;
 mod codec;
+mod connection;
 mod decided;
 mod encoded;
 mod envelope;
 mod frames;
+mod handshake;
+mod hello;
+mod identity;
+mod inbound;
 mod lane;
+mod limits;
 pub mod message;
+mod net;
 mod octets;
+mod outbound;
 mod proof;
+mod queues;
+mod tls;
 mod trace;
 
 pub use chunks::{Assembly, ChunkError, Outline};
 pub use codec::Codec;
+pub use connection::{Connection, accept, dial};
 pub use decided::{DecidedBlock, MalformedDecidedBlock};
 pub use encoded::Encoded;
 pub use envelope::{DecodeError, Decoded, Envelope, TooLarge, VERSION};
 pub use frames::{FrameTooLong, Frames};
+pub use handshake::{HandshakeError, Stage};
+pub use hello::{HELLO_VERSION, Role};
+pub use identity::Identity;
+pub use inbound::{Inbound, InboundError, Received};
 pub use lane::Lane;
+pub use limits::{Limits, QueueLimits};
 pub use message::Message;
+pub use net::{Listener, Net, Tcp, TcpDoor};
+pub use outbound::{Outbound, SendError, WriteError, Writer};
 pub use proof::ValidatorProof;
+pub use queues::{Full, MAX_TURN_BYTES};
+pub use tls::TlsSetupError;
 pub use trace::{MalformedTraceParent, TraceParent};

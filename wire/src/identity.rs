@@ -1,0 +1,48 @@
+//! Who this node is on the network.
+
+use std::sync::Arc;
+
+use primitives::{Domain, NodeId, PublicKey, SecretKey};
+
+use crate::tls::{Tls, TlsSetupError};
+
+/// The node key, the chain it is used for, and TLS. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Identity(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    key: SecretKey,
+    public_key: PublicKey,
+    domain: Domain,
+    tls: Tls,
+}
+
+impl Identity {
+    /// `key` is the node key, which is not the validator key.
+    pub fn new(key: SecretKey, domain: Domain) -> Result<Self, TlsSetupError> {
+        let (public_key, tls) = (key.public_key(), Tls::new()?);
+        Ok(Self(Arc::new(Inner { key, public_key, domain, tls })))
+    }
+
+    /// The name others know it by.
+    pub fn node(&self) -> NodeId {
+        self.0.public_key.into()
+    }
+
+    pub fn public_key(&self) -> PublicKey {
+        self.0.public_key
+    }
+
+    pub fn domain(&self) -> &Domain {
+        &self.0.domain
+    }
+
+    pub(crate) fn key(&self) -> &SecretKey {
+        &self.0.key
+    }
+
+    pub(crate) fn tls(&self) -> &Tls {
+        &self.0.tls
+    }
+}
