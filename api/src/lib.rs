@@ -13,16 +13,24 @@
 //! is parsed once at the door, and what is wrong with it is answered by name.
 
 mod backend;
+mod config;
 mod error;
+mod eth;
+mod http;
+mod metrics;
 mod rejection;
 mod revert;
+mod rpc;
+mod serve;
 mod status;
 mod time;
 mod values;
 
 pub use backend::Backend;
+pub use config::Config;
 pub use error::BackendError;
 pub use rejection::Rejection;
+pub use serve::{Drained, serve};
 pub use status::{
     ActorsHealth, BlobsHealth, BlockchainHealth, ChainHealth, ClockHealth, ConsensusHealth, Criterion, Direction, Health, LastSigned, MempoolHealth,
     P2pHealth, PeerStatus, Signing, Status, StorageHealth, SyncHealth, UnixSeconds,

@@ -1,0 +1,59 @@
+//! What `serve` has to be told, and the limits nobody needs to change.
+
+use std::time::Duration;
+
+use opentelemetry::metrics::Meter;
+
+/// Bytes of one request body or WebSocket message.
+pub const MAX_BODY_BYTES: usize = 5 << 20;
+/// Bytes of one response.
+pub const MAX_RESPONSE_BYTES: usize = 32 << 20;
+/// Calls in one batch.
+pub const MAX_BATCH: u32 = 100;
+/// Calls of one batch, or of one WebSocket, that are answered at the same time.
+pub const MAX_CALLS_IN_FLIGHT: usize = 16;
+/// Blocks that one `eth_getLogs` may span.
+pub const MAX_LOG_BLOCKS: u64 = 10_000;
+/// Logs that one `eth_getLogs` may answer.
+pub const MAX_LOGS: usize = 10_000;
+/// Addresses, and values of one topic, that one filter may name.
+pub const MAX_FILTER_VALUES: usize = 1_000;
+/// Blocks that one `eth_feeHistory` covers.
+pub const MAX_FEE_HISTORY_BLOCKS: u64 = 1_024;
+/// The same when percentiles of rewards are wanted: every block and its receipts are read for them.
+pub const MAX_REWARD_BLOCKS: u64 = 128;
+/// A connection on which no request begins for this long is closed.
+pub const IDLE_LIMIT: Duration = Duration::from_secs(30);
+/// The body of a request must be here after this long.
+pub const RECEIVE_LIMIT: Duration = Duration::from_secs(10);
+/// A response that a client does not read is given up after this long.
+pub const SEND_LIMIT: Duration = Duration::from_secs(10);
+/// A page that tells how the node is waits this long for the node.
+pub const STATUS_LIMIT: Duration = Duration::from_secs(2);
+/// A silent WebSocket is pinged this often and closed after two missed answers.
+pub const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// Bodies of more than [`LARGE_BODY_BYTES`], or of unknown length, that are received at the same time.
+pub const MAX_LARGE_BODIES: usize = 16;
+/// A body of at most this many bytes is always received.
+pub const LARGE_BODY_BYTES: u64 = 256 << 10;
+
+/// Settings of one API listener.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Host names, besides the loopback ones and any IP address, under which browsers may reach us; `*` is any.
+    pub hosts: Vec<String>,
+    /// Origins (`https://app.example`) whose pages may call us; `*` is any.
+    pub origins: Vec<String>,
+    /// Open connections; more wait in the listener's own queue.
+    pub max_connections: usize,
+    /// Calls that are answered at the same time, over all connections; more are refused with -32005.
+    pub max_calls: usize,
+    /// How long one call may take.
+    pub call_limit: Duration,
+    /// How long `serve` waits for requests under way once it was told to stop.
+    pub drain_limit: Duration,
+    /// Other addresses of this node for `GET /`: what it is, and where.
+    pub addresses: Vec<(String, String)>,
+    /// Where requests are counted.
+    pub meter: Meter,
+}

@@ -1,0 +1,72 @@
+//! Transactions, and the door through which they enter.
+
+use alloy_consensus::{Transaction as _, transaction::Recovered};
+use alloy_primitives::{B256, Bytes};
+use alloy_rpc_types_eth::Transaction;
+use jsonrpsee::types::ErrorObjectOwned;
+
+use super::{block_id, quantity::Hex};
+use crate::{Backend, BlockRef, DecidedBlock, Found, rpc::Params};
+
+type RpcTransaction = Transaction<primitives::Transaction>;
+
+pub(super) async fn by_hash<B: Backend>(backend: &B, params: Params<'_>) -> Result<Option<RpcTransaction>, ErrorObjectOwned> {
+    let hash: B256 = params.named(&["transactionHash"])?.required(0)?;
+    match backend.transaction(hash).await? {
+        None => Ok(None),
+        Some(Found::Waiting(transaction)) => Ok(Some(waiting(*transaction))),
+        Some(Found::Decided { height, index }) => at(backend, BlockRef::Height(height), index).await,
+    }
+}
+
+pub(super) async fn by_block_number<B: Backend>(backend: &B, params: Params<'_>) -> Result<Option<RpcTransaction>, ErrorObjectOwned> {
+    let params = params.named(&["block", "index"])?;
+    let block = block_id::by_number(params.required(0)?);
+    at(backend, block, params.required::<Hex>(1)?.0).await
+}
+
+pub(super) async fn by_block_hash<B: Backend>(backend: &B, params: Params<'_>) -> Result<Option<RpcTransaction>, ErrorObjectOwned> {
+    let params = params.named(&["blockHash", "index"])?;
+    let block = BlockRef::Hash(params.required(0)?);
+    at(backend, block, params.required::<Hex>(1)?.0).await
+}
+
+pub(super) async fn submit<B: Backend>(backend: &B, params: Params<'_>) -> Result<B256, ErrorObjectOwned> {
+    let raw: Bytes = params.named(&["transaction"])?.required(0)?;
+    Ok(backend.submit(raw).await?)
+}
+
+/// Every transaction of a block, as clients see it.
+pub(super) fn of_block(block: &DecidedBlock) -> impl Iterator<Item = RpcTransaction> + '_ {
+    (0..block.block.body.transactions.len()).filter_map(|index| decided(block, index))
+}
+
+async fn at<B: Backend>(backend: &B, block: BlockRef, index: u64) -> Result<Option<RpcTransaction>, ErrorObjectOwned> {
+    let Ok(index) = usize::try_from(index) else { return Ok(None) };
+    Ok(backend.block(block).await?.and_then(|block| decided(&block, index)))
+}
+
+fn decided(block: &DecidedBlock, index: usize) -> Option<RpcTransaction> {
+    let transaction = block.block.body.transactions.get(index)?;
+    let sender = block.senders.get(index)?;
+    let header = &block.block.header;
+    Some(Transaction {
+        inner: Recovered::new_unchecked(transaction.clone(), *sender),
+        block_hash: Some(block.hash),
+        block_number: Some(header.number),
+        transaction_index: Some(index as u64),
+        effective_gas_price: Some(transaction.effective_gas_price(header.base_fee_per_gas)),
+        block_timestamp: Some(header.timestamp),
+    })
+}
+
+fn waiting(transaction: Recovered<primitives::Transaction>) -> RpcTransaction {
+    Transaction {
+        inner: transaction,
+        block_hash: None,
+        block_number: None,
+        transaction_index: None,
+        effective_gas_price: None,
+        block_timestamp: None,
+    }
+}

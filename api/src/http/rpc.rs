@@ -1,0 +1,84 @@
+//! JSON-RPC over HTTP, and the door to the WebSocket.
+
+use axum::{
+    Extension,
+    body::{Body, to_bytes},
+    extract::{Request, State as Extract},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode, header};
+use jsonrpsee::{
+    server::{BatchRequestConfig, HttpBody, http::call_with_service, http::response::too_large},
+    types::{ErrorObject, ErrorObjectOwned, Id, Response as RpcResponse, ResponsePayload, error::OVERSIZED_REQUEST_CODE},
+};
+use tokio::time::timeout;
+
+use super::{State, pages, websocket};
+use crate::{
+    Backend, config,
+    error::{LIMIT_EXCEEDED, SERVER_ERROR},
+    rpc::{Busy, Service, Silent},
+};
+
+/// `GET /`: the addresses, or a WebSocket for who asks for one.
+pub(super) async fn get<B: Backend>(Extract(state): Extract<State<B>>, slot: Extension<websocket::Slot>, request: Request) -> Response {
+    match websocket::is_wanted(&request) {
+        true => websocket::accept(request, state.calls, &slot),
+        false => pages::index(&state, request.headers()),
+    }
+}
+
+/// `POST /`: one call, one notification or a batch.
+pub(super) async fn post<B: Backend>(Extract(state): Extract<State<B>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let _permit = match is_large(&parts.headers).then(|| state.large_bodies.try_acquire()) {
+        Some(Err(_)) => return refuse(StatusCode::SERVICE_UNAVAILABLE, LIMIT_EXCEEDED, "too many large requests at the same time; try again later"),
+        permit => permit,
+    };
+    let body = match timeout(config::RECEIVE_LIMIT, to_bytes(body, config::MAX_BODY_BYTES)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return too_large(config::MAX_BODY_BYTES as u32).map(Body::new),
+        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, SERVER_ERROR, "the request did not arrive in time"),
+    };
+    answer(Request::from_parts(parts, Body::from(body)), state.calls).await
+}
+
+/// What JSON-RPC says to a whole body, whatever it came in.
+pub(super) async fn answer<B: Backend>(request: Request, calls: Service<B>) -> Response {
+    let batch = BatchRequestConfig::Limit(config::MAX_BATCH);
+    let response = call_with_service(request.map(HttpBody::new), batch, config::MAX_BODY_BYTES as u32, calls).await;
+    if response.extensions().get::<Silent>().is_some() {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let is_busy = response.extensions().get::<Busy>().is_some();
+    let mut response = response.map(Body::new);
+    if is_busy {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    response
+}
+
+/// What a client hears whose WebSocket message is too large.
+pub(super) fn too_large_text() -> String {
+    write_error(ErrorObject::owned(
+        OVERSIZED_REQUEST_CODE,
+        format!("request is too large; the limit is {} bytes", config::MAX_BODY_BYTES),
+        None::<()>,
+    ))
+}
+
+fn is_large(headers: &HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    length.is_none_or(|bytes| config::LARGE_BODY_BYTES < bytes)
+}
+
+/// An error that concerns no call in particular.
+fn refuse(status: StatusCode, code: i32, message: &'static str) -> Response {
+    let text = write_error(ErrorObject::borrowed(code, message, None));
+    (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], text).into_response()
+}
+
+fn write_error(error: ErrorObjectOwned) -> String {
+    let response = RpcResponse::new(ResponsePayload::<()>::error(error), Id::Null);
+    serde_json::to_string(&response).unwrap_or_default()
+}

@@ -1,0 +1,31 @@
+//! What the API counts.
+
+use std::time::Duration;
+
+use opentelemetry::{
+    KeyValue,
+    metrics::{Counter, Histogram, Meter},
+};
+
+/// Instruments of one listener. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    requests: Counter<u64>,
+    seconds: Histogram<f64>,
+}
+
+impl Metrics {
+    pub fn new(meter: &Meter) -> Self {
+        Self {
+            requests: meter.u64_counter("api_requests_total").with_description("Requests answered, by method and result").build(),
+            seconds: meter.f64_histogram("api_request_seconds").with_description("Time to answer a request, by method").build(),
+        }
+    }
+
+    /// `method` is one of ours or `unknown`, never a client's text: labels must stay few.
+    pub fn answered(&self, method: &'static str, code: i32, took: Duration) {
+        let method = KeyValue::new("method", method);
+        self.requests.add(1, &[method.clone(), KeyValue::new("code", i64::from(code))]);
+        self.seconds.record(took.as_secs_f64(), &[method]);
+    }
+}

@@ -1,0 +1,152 @@
+//! One call: a permit, a span, a time limit, the method, a count.
+
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream};
+use jsonrpsee::{
+    core::middleware::{Batch, BatchEntry, BatchEntryErr, Notification, RpcServiceT},
+    server::{BatchResponseBuilder, MethodResponse, ResponsePayload},
+    types::{ErrorObjectOwned, Id, Request},
+};
+use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
+use tracing::Instrument;
+
+use super::{Answer, Params};
+use crate::{Backend, BackendError, config, error::LIMIT_EXCEEDED, eth, metrics::Metrics};
+
+/// Marks a response to which nothing is written: everything in the request was a notification.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Silent;
+
+/// Marks a response that says that too much is going on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Busy;
+
+/// Answers calls from a backend. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Service<B> {
+    backend: B,
+    permits: Arc<Semaphore>,
+    call_limit: Duration,
+    metrics: Metrics,
+}
+
+impl<B: Backend> Service<B> {
+    pub fn new(backend: B, config: &config::Config, metrics: Metrics) -> Self {
+        Self { backend, permits: Arc::new(Semaphore::new(config.max_calls)), call_limit: config.call_limit, metrics }
+    }
+
+    async fn answer(&self, method: &str, params: Option<&RawValue>) -> Answer {
+        let started = Instant::now();
+        let name = eth::known(method).unwrap_or("unknown");
+        let span = tracing::debug_span!("api.call", method = name, code = tracing::field::Empty);
+        let answer = self.limited(method, params).instrument(span.clone()).await;
+        let code = answer.as_ref().err().map_or(0, |error| error.code());
+        span.record("code", code);
+        self.metrics.answered(name, code, started.elapsed());
+        answer
+    }
+
+    async fn limited(&self, method: &str, params: Option<&RawValue>) -> Answer {
+        let Ok(_permit) = self.permits.try_acquire() else { return Err(busy()) };
+        let answer = eth::answer(&self.backend, method, Params(params.map(RawValue::get)));
+        tokio::time::timeout(self.call_limit, Box::pin(answer)).await.unwrap_or_else(|_| Err(BackendError::Timeout.into()))
+    }
+
+    async fn respond(self, request: Request<'_>) -> MethodResponse {
+        let answer = self.answer(&request.method, request.params.as_deref()).await;
+        respond(request.id, answer)
+    }
+
+    /// What one entry of a batch is answered with; nothing for a notification.
+    async fn entry(self, entry: Result<BatchEntry<'_>, BatchEntryErr<'_>>) -> Option<MethodResponse> {
+        match entry {
+            Ok(BatchEntry::Call(request)) => Some(self.respond(request).await),
+            Ok(BatchEntry::Notification(notification)) => {
+                self.notified(notification).await;
+                None
+            }
+            Err(refused) => {
+                let (error, id) = refused.into_parts();
+                Some(MethodResponse::error(id, error))
+            }
+        }
+    }
+
+    /// A notification is carried out like a call, and nobody hears how it ended.
+    async fn notified(&self, notification: Notification<'_>) {
+        let params = notification.params.as_deref();
+        drop(self.answer(&notification.method, params).await);
+    }
+}
+
+impl<B: Backend> RpcServiceT for Service<B> {
+    type MethodResponse = MethodResponse;
+    type NotificationResponse = MethodResponse;
+    type BatchResponse = MethodResponse;
+
+    fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        self.clone().respond(request)
+    }
+
+    fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let calls: Vec<BoxFuture<'a, Option<MethodResponse>>> = batch.into_iter().map(|entry| self.clone().entry(entry).boxed()).collect();
+        batched(calls)
+    }
+
+    fn notification<'a>(&self, notification: Notification<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let service = self.clone();
+        async move {
+            service.notified(notification).await;
+            silence()
+        }
+    }
+}
+
+/// Begins the calls in their order, a few at a time, and answers them in their order.
+async fn batched(calls: Vec<BoxFuture<'_, Option<MethodResponse>>>) -> MethodResponse {
+    let is_empty = calls.is_empty();
+    let mut builder = BatchResponseBuilder::new_with_limit(config::MAX_RESPONSE_BYTES);
+    let mut answers = stream::iter(calls).buffered(config::MAX_CALLS_IN_FLIGHT);
+    while let Some(answer) = answers.next().await {
+        let Some(answer) = answer else { continue };
+        if let Err(too_large) = builder.append(answer) {
+            return too_large;
+        }
+    }
+    match builder.is_empty() && !is_empty {
+        true => silence(),
+        false => MethodResponse::from_batch(builder.finish()),
+    }
+}
+
+fn respond(id: Id<'_>, answer: Answer) -> MethodResponse {
+    match answer {
+        Ok(value) => MethodResponse::response(id, ResponsePayload::success(value), config::MAX_RESPONSE_BYTES),
+        Err(error) => {
+            let is_busy = error.code() == LIMIT_EXCEEDED && error.message() == BUSY;
+            let mut response = MethodResponse::error(id, error);
+            if is_busy {
+                response.extensions_mut().insert(Busy);
+            }
+            response
+        }
+    }
+}
+
+fn silence() -> MethodResponse {
+    let mut response = MethodResponse::notification();
+    response.extensions_mut().insert(Silent);
+    response
+}
+
+const BUSY: &str = "too many calls at the same time; try again later";
+
+fn busy() -> ErrorObjectOwned {
+    ErrorObjectOwned::owned(LIMIT_EXCEEDED, BUSY, None::<()>)
+}
