@@ -299,3 +299,6 @@ fn subprotocols(headers: &HeaderMap) -> &str {
 fn upgrade(error: tungstenite::Error) -> HandshakeError {
     HandshakeError::Upgrade(error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,3 +108,6 @@ fn broken(error: tungstenite::Error) -> InboundError {
         error => InboundError::WebSocket(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;
