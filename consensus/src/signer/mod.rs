@@ -24,7 +24,8 @@ mod guard;
 mod journal;
 mod promise;
 mod records;
-mod verdict;
+pub mod sabotage;
+pub mod verdict;
 
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ pub use journal::{DIRECTORY as JOURNAL_DIRECTORY, Identity, JournalError, MAX_JO
 use journal::{Journal, Reopened};
 use promise::Promise;
 pub use promise::{DIRECTORY as PROMISE_DIRECTORY, Found, PromiseError};
+use sabotage::Sabotage;
 pub use verdict::{Action, Facts, JournalFound, Network, OBSERVED_HEIGHTS, OnMissing, Record, Verdict, verdict};
 
 /// Which life of the consensus actor is speaking. Later lives have larger numbers.
@@ -73,6 +75,7 @@ pub struct Signer {
     failed: Option<String>,
     seed: B256,
     journals_made: u64,
+    sabotage: Sabotage,
 }
 
 impl Signer {
@@ -130,6 +133,7 @@ impl Signer {
             failed: None,
             seed,
             journals_made: 0,
+            sabotage: Sabotage::default(),
         })
     }
 
@@ -230,8 +234,14 @@ impl Signer {
     pub fn release(&mut self, incarnation: Incarnation, messages: Vec<Unreleased<ConsensusMessage>>) -> Result<Vec<ConsensusMessage>, SignerError> {
         self.check(incarnation)?;
         let height = self.started()?;
+        if self.sabotage.publish_before_flush {
+            self.make_durable(height)?;
+        }
         for message in messages {
             self.agree(height, message)?;
+        }
+        if self.sabotage.publish_before_flush {
+            return Ok(std::mem::take(&mut self.held));
         }
         self.make_durable(height).inspect_err(|error| note(&mut self.failed, error))?;
         Ok(std::mem::take(&mut self.held))
@@ -273,6 +283,8 @@ impl Signer {
         let is_silent = guard::said_by(self.identity.key, message.content()).is_empty();
         let agreed = if is_silent {
             Ok(Vec::new())
+        } else if self.sabotage.no_guard {
+            Ok(Vec::new())
         } else if self.may_speak(height) {
             self.guard.check(message.content())
         } else {
@@ -295,6 +307,9 @@ impl Signer {
     }
 
     fn make_durable(&mut self, height: Height) -> Result<(), SignerError> {
+        if let Some(promise) = self.promise.as_mut().filter(|_| self.sabotage.promise_before_journal) {
+            promise.raise(height)?;
+        }
         if !self.pending.is_empty() {
             self.flush(height)?;
         }
