@@ -64,6 +64,11 @@ impl LossyDisk {
         }
     }
 
+    /// Every file that a power cut at this moment would leave, with its contents.
+    pub fn durable(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        self.files().durable.iter().map(|(path, contents)| (path.clone(), lock(contents).durable.clone())).collect()
+    }
+
     /// How many syncs of files and directories were asked for so far.
     pub fn syncs(&self) -> u64 {
         self.files().syncs
