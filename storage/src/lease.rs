@@ -102,7 +102,7 @@ impl Lease {
         Ok(self.range_reversed::<&[u8]>(keyspace, .., 1)?.pop())
     }
 
-    fn pin(&self) -> Result<Pin<'_>, ReadError> {
+    pub(crate) fn pin(&self) -> Result<Pin<'_>, ReadError> {
         let handles = &self.shared.published().handles;
         Pin::new(handles, &self.shared, &self.tenancy)
     }

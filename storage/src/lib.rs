@@ -16,9 +16,11 @@
 //! opens without complaint, and this is how it shows.
 
 mod batch;
+mod close;
 mod config;
 mod damage;
 mod engine;
+mod error;
 mod holder;
 pub mod keys;
 mod keyspace;
@@ -38,8 +40,10 @@ mod watermark;
 mod writer;
 
 pub use batch::{Batch, Refused};
+pub use close::{CloseError, CloseReport};
 pub use config::Config;
 pub use damage::Damage;
+pub use error::{CommitError, Committed, ReopenError};
 pub use keyspace::Keyspace;
 pub use lease::{Lease, Leases};
 pub use lock::{DirectoryLock, Holder, LockError};
@@ -50,4 +54,4 @@ pub use set_aside::{SetAsideError, set_aside};
 pub use tip::Tip;
 pub use undecided::Undecided;
 pub use view::View;
-pub use writer::{CloseError, CloseReport, CommitError, Committed, ReopenError, Writer};
+pub use writer::Writer;

@@ -63,22 +63,42 @@ pub(crate) struct Sound {
     pub(crate) opened: Opened,
 }
 
-/// Opens what lies in `directory`, whose small files are reached through `disk`.
-pub(crate) fn open(disk: &dyn Disk, directory: &Path, config: &Config) -> Result<Sound, OpenError> {
+/// An open database that agrees with itself and with the tip file, before anything is put right.
+pub(crate) struct Examined {
+    handles: Handles,
+    repaired: Vec<Repair>,
+    /// What the database holds; may be ahead of what the tip file acknowledges.
+    pub(crate) held: Acknowledged,
+    path: PathBuf,
+}
+
+/// Opens the engine in `directory`, whose small files are reached through `disk`, and compares.
+pub(crate) fn examine(disk: &dyn Disk, directory: &Path, config: &Config) -> Result<Examined, OpenError> {
     let path = directory.join(LEDGER);
-    let failed = |source| OpenError::Io { path: path.clone(), source };
     let damaged = |damage| OpenError::Damaged { path: path.clone(), damage };
     Manifest::check(disk)?;
-    let found = Watermark::find(disk, Path::new(TIP_FILE)).map_err(failed)?;
+    let found = Watermark::find(disk, Path::new(TIP_FILE)).map_err(|source| OpenError::Io { path: path.clone(), source })?;
+    if !path.exists() {
+        // An empty database would be made, and only then refused.
+        judge(&Standing { tip: None, sequence: 0 }, &found).map_err(damaged)?;
+    }
     let handles = Handles::open(&path, config).map_err(|error| refused(&path, error))?;
     let standing = handles.standing().map_err(damaged)?;
     let repaired = judge(&standing, &found).map_err(damaged)?;
-    // A killed process may have written its last commit without syncing it, and the tip file must never be ahead.
-    handles.sync().map_err(|error| refused(&path, error.into()))?;
-    let acknowledged = Acknowledged { sequence: standing.sequence, tip: standing.tip.map(|record| record.tip) };
-    let watermark = Watermark::start(disk, Path::new(TIP_FILE), acknowledged).map_err(failed)?;
-    let opened = Opened { tip: acknowledged.tip, repaired };
-    Ok(Sound { handles: Arc::new(handles), watermark, acknowledged, opened })
+    let held = Acknowledged { sequence: standing.sequence, tip: standing.tip.map(|record| record.tip) };
+    Ok(Examined { handles, repaired, held, path })
+}
+
+impl Examined {
+    /// Makes durable what the database holds, and lets the tip file say so.
+    pub(crate) fn settle(self, disk: &dyn Disk) -> Result<Sound, OpenError> {
+        let Self { handles, repaired, held, path } = self;
+        // A killed process may have written its last commit without syncing it, and the tip file must never be ahead.
+        handles.sync().map_err(|error| refused(&path, error.into()))?;
+        let watermark = Watermark::start(disk, Path::new(TIP_FILE), held).map_err(|source| OpenError::Io { path, source })?;
+        let opened = Opened { tip: held.tip, repaired };
+        Ok(Sound { handles: Arc::new(handles), watermark, acknowledged: held, opened })
+    }
 }
 
 /// Whether the database holds what was acknowledged, and what is to be put right.

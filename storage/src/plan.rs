@@ -39,6 +39,7 @@ impl<'a> Plan<'a> {
                     continue;
                 }
                 Some(given) => plan.advance(given)?,
+                None if batch.is_empty() => continue,
                 None => {}
             }
             plan.batches.push(batch);

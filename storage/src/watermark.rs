@@ -145,3 +145,99 @@ fn newest(slots: [Slot; 2]) -> Found {
         None => Found::Absent,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use primitives::{B256, Height, LossyDisk, Survival};
+
+    use super::*;
+
+    const PATH: &str = "ledger.tip";
+
+    fn acknowledged(number: u64) -> Acknowledged {
+        Acknowledged { sequence: number, tip: Some(Tip { height: Height(number), hash: B256::with_last_byte(number as u8) }) }
+    }
+
+    fn started(disk: &LossyDisk) -> Watermark {
+        Watermark::start(disk, Path::new(PATH), acknowledged(1)).unwrap()
+    }
+
+    fn found(disk: &LossyDisk) -> Found {
+        Watermark::find(disk, Path::new(PATH)).unwrap()
+    }
+
+    fn sequence(found: &Found) -> Option<u64> {
+        match found {
+            Found::Whole { acknowledged, .. } => Some(acknowledged.sequence),
+            Found::Absent | Found::Damaged => None,
+        }
+    }
+
+    #[test]
+    fn a_synced_record_survives_a_power_cut() {
+        let disk = LossyDisk::new();
+        let mut watermark = started(&disk);
+        for number in 2..20 {
+            watermark.write_synced(acknowledged(number)).unwrap();
+            disk.crash(Survival::SyncedOnly);
+            assert_eq!(found(&disk), Found::Whole { acknowledged: acknowledged(number), damaged_slot: None });
+        }
+    }
+
+    #[test]
+    fn a_torn_write_leaves_the_last_synced_record() {
+        for bytes in 0..=RECORD_BYTES {
+            for loose in [1, 2, 3] {
+                let disk = LossyDisk::new();
+                let mut watermark = started(&disk);
+                watermark.write_synced(acknowledged(2)).unwrap();
+                for number in 0..loose {
+                    watermark.write(acknowledged(3 + number)).unwrap();
+                }
+                disk.crash(Survival::Torn { bytes });
+                assert!(sequence(&found(&disk)) >= Some(2), "torn after {bytes} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn one_damaged_slot_is_noticed_and_the_other_believed() {
+        let disk = LossyDisk::new();
+        let mut watermark = started(&disk);
+        watermark.write_synced(acknowledged(2)).unwrap();
+        for slot in 0..2 {
+            for offset in 0..RECORD_BYTES as u64 {
+                let mut file = disk.open(Path::new(PATH)).unwrap();
+                let at = slot as u64 * SLOT_BYTES + offset;
+                let byte = file.read_at(at, 1).unwrap()[0];
+                file.write_at(at, &[byte ^ 0x10]).unwrap();
+                let Found::Whole { acknowledged, damaged_slot } = found(&disk) else { panic!("byte {offset} of slot {slot} ruined both") };
+                assert_eq!(damaged_slot, Some(slot));
+                assert!([1, 2].contains(&acknowledged.sequence));
+                file.write_at(at, &[byte]).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn two_damaged_slots_are_damage_and_an_unwritten_file_is_none() {
+        let disk = LossyDisk::new();
+        assert_eq!(found(&disk), Found::Absent);
+        let mut file = disk.open(Path::new(PATH)).unwrap();
+        file.set_len(2 * SLOT_BYTES).unwrap();
+        assert_eq!(found(&disk), Found::Absent);
+        file.write_at(0, &[1]).unwrap();
+        file.write_at(SLOT_BYTES, &[1]).unwrap();
+        assert_eq!(found(&disk), Found::Damaged);
+    }
+
+    #[test]
+    fn starting_again_mends_a_damaged_slot() {
+        let disk = LossyDisk::new();
+        started(&disk).write_synced(acknowledged(2)).unwrap();
+        disk.open(Path::new(PATH)).unwrap().write_at(SLOT_BYTES, &[0xff; 16]).unwrap();
+        Watermark::start(&disk, Path::new(PATH), acknowledged(2)).unwrap();
+        assert_eq!(found(&disk), Found::Whole { acknowledged: acknowledged(2), damaged_slot: None });
+    }
+}

@@ -4,20 +4,18 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
 };
 
 use fjall::OwnedWriteBatch;
 use primitives::{Disk, Filesystem, Height};
 
 use crate::{
-    Batch, Config, Keyspace, Leases, OpenError, Opened, Refused, Tip,
+    Batch, CommitError, Committed, Config, Keyspace, Leases, OpenError, Opened, ReopenError, Tip,
     engine::{Handles, is_no_space},
     keys,
     open::{self, Sound},
-    plan::{Misplaced, Plan},
+    plan::Plan,
     record::{self, TipRecord},
-    set_aside::engine_lock,
     shared::{Published, Shared},
     watermark::{Acknowledged, Watermark},
 };
@@ -25,14 +23,14 @@ use crate::{
 /// Owns the database of a chain; belongs on one thread of its own, because every commit waits for the disk.
 pub struct Writer {
     disk: Arc<dyn Disk>,
-    directory: PathBuf,
-    config: Config,
-    shared: Arc<Shared>,
+    pub(crate) directory: PathBuf,
+    pub(crate) config: Config,
+    pub(crate) shared: Arc<Shared>,
     acknowledged: Acknowledged,
-    state: State,
+    pub(crate) state: State,
 }
 
-enum State {
+pub(crate) enum State {
     Open {
         handles: Arc<Handles>,
         watermark: Watermark,
@@ -48,74 +46,12 @@ enum State {
     },
     /// A reopening gave the old handle up and did not get a new one.
     Shut,
+    /// A reopening found what must not be there.
+    Lost,
 }
 
-/// What a commit did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Committed {
-    /// The newest committed block; none while only loose batches were committed.
-    pub tip: Option<Tip>,
-    /// How many of the batches had been committed before, and were not written again.
-    pub repeated: usize,
-}
-
-/// Why nothing of a group was acknowledged.
-#[derive(Debug, thiserror::Error)]
-pub enum CommitError {
-    /// Retry: reads go on, and [`Writer::reopen`] succeeds when there is room.
-    #[error("the disk is full; free some space, and writing resumes by itself")]
-    NoSpace,
-    /// Halt: nothing that was written since can be trusted in this process. Close, and exit with 74.
-    #[error("the disk failed: {0}; what was being written is not durable, and only a fresh start can tell what is")]
-    Sync(String),
-    /// Fault: the database could not be read, or is shut.
-    #[error("the database failed: {0}")]
-    Io(String),
-    #[error("the next height is {expected}, not {given}")]
-    WrongHeight { expected: Height, given: Height },
-    #[error("height {height} is already committed with another block: {stored}, not {given}", height = .stored.height)]
-    Conflict { stored: Tip, given: Tip },
-    #[error(transparent)]
-    Refused(#[from] Refused),
-}
-
-/// Why the writer is not writing again.
-#[derive(Debug, thiserror::Error)]
-pub enum ReopenError {
-    /// Retry later; reads go on.
-    #[error("there is still no room for {bytes} bytes")]
-    NoSpace { bytes: usize },
-    /// Retry later; reads go on.
-    #[error("still reading after {limit:?}: {}", .readers.join(", "))]
-    Late { readers: Vec<&'static str>, limit: Duration },
-    /// Halt, as [`CommitError::Sync`].
-    #[error("the disk failed: {0}")]
-    Sync(String),
-    #[error(transparent)]
-    Open(#[from] OpenError),
-}
-
-/// How closing went.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CloseReport {
-    /// How long it took until the lock was free.
-    pub took: Duration,
-    /// Who still had leases or views, and how many. They are revoked, and keep nothing.
-    pub leases_left: Vec<(&'static str, usize)>,
-    /// Whose single read outlasted the limit. Each of them keeps the lock until it ends.
-    pub late: Vec<&'static str>,
-}
-
-/// Why the lock may not be free.
-#[derive(Debug, thiserror::Error)]
-pub enum CloseError {
-    #[error("still reading after {:?}: {}", .0.took, .0.late.join(", "))]
-    Late(CloseReport),
-    #[error("the last sync failed: {0}")]
-    Sync(String),
-    #[error("the lock of the database is not free after {0:?}")]
-    Locked(Duration),
-}
+const SHUT: &str = "it is shut; a reopening failed";
+const UNSYNCED: &str = "a commit that was never synced was found after the disk had been full";
 
 impl Writer {
     /// Opens the chain that is kept in `directory`, or begins one.
@@ -128,7 +64,7 @@ impl Writer {
 
     /// As [`Writer::open`], with the small files beside the database on `disk`.
     pub fn open_on(disk: Arc<dyn Disk>, directory: &Path, config: Config) -> Result<(Self, Opened), OpenError> {
-        let sound = open::open(disk.as_ref(), directory, &config)?;
+        let sound = open::examine(disk.as_ref(), directory, &config)?.settle(disk.as_ref())?;
         let directory = directory.to_owned();
         let mut writer = Self { disk, directory, config, shared: Shared::new(), acknowledged: sound.acknowledged, state: State::Shut };
         let opened = writer.begin(sound);
@@ -184,6 +120,7 @@ impl Writer {
         match &self.state {
             State::Open { .. } => return Ok(Opened { tip: self.acknowledged.tip, repaired: Vec::new() }),
             State::Failed { reason, .. } => return Err(ReopenError::Sync(reason.clone())),
+            State::Lost => return Err(ReopenError::Sync(UNSYNCED.to_owned())),
             State::Full { .. } | State::Shut => {}
         }
         self.probe_room()?;
@@ -195,42 +132,14 @@ impl Writer {
                 return Err(ReopenError::Late { readers: self.shared.register().readers(), limit: self.config.close_limit });
             }
         }
-        let sound = open::open(self.disk.as_ref(), &self.directory, &self.config)?;
+        let examined = open::examine(self.disk.as_ref(), &self.directory, &self.config)?;
         // A write that failed is never found whole. If it is, the sync failed, and the page cache tells a story.
-        if sound.acknowledged != self.acknowledged {
-            let reason = "a commit that was never synced was found after the disk was full".to_owned();
-            self.state = State::Failed { handles: sound.handles, reason: reason.clone() };
-            return Err(ReopenError::Sync(reason));
+        if examined.held != self.acknowledged {
+            self.state = State::Lost;
+            return Err(ReopenError::Sync(UNSYNCED.to_owned()));
         }
+        let sound = examined.settle(self.disk.as_ref())?;
         Ok(self.begin(sound))
-    }
-
-    /// Revokes all leases, waits for reads that are under way, and returns when the lock of the database is free.
-    ///
-    /// # Errors
-    /// [`CloseError::Late`] names whose read outlasted the limit; the lock becomes free when it ends.
-    pub fn close(mut self) -> Result<CloseReport, CloseError> {
-        let started = Instant::now();
-        let limit = self.config.close_limit;
-        self.shared.publish(Published::nothing());
-        let leases_left = self.shared.register().leases();
-        let report = |late| CloseReport { took: started.elapsed(), leases_left, late };
-        let (handles, synced) = match std::mem::replace(&mut self.state, State::Shut) {
-            State::Open { handles, .. } => {
-                let synced = handles.sync().map_err(|error| CloseError::Sync(error.to_string()));
-                (handles, synced)
-            }
-            State::Full { handles } | State::Failed { handles, .. } => (handles, Ok(())),
-            State::Shut => return Ok(report(Vec::new())),
-        };
-        handles.revoke();
-        match self.shared.wait_alone(handles, limit) {
-            Ok(alone) => drop(alone),
-            Err(_) => return Err(CloseError::Late(report(self.shared.register().readers()))),
-        }
-        synced?;
-        await_unlocked(&self.directory.join(open::LEDGER), limit)?;
-        Ok(report(Vec::new()))
     }
 
     fn begin(&mut self, sound: Sound) -> Opened {
@@ -243,7 +152,7 @@ impl Writer {
     fn handles(&self) -> Option<&Arc<Handles>> {
         match &self.state {
             State::Open { handles, .. } | State::Full { handles } | State::Failed { handles, .. } => Some(handles),
-            State::Shut => None,
+            State::Shut | State::Lost => None,
         }
     }
 
@@ -252,13 +161,14 @@ impl Writer {
             State::Open { handles, .. } => Ok(handles.clone()),
             State::Full { .. } => Err(CommitError::NoSpace),
             State::Failed { reason, .. } => Err(CommitError::Sync(reason.clone())),
-            State::Shut => Err(CommitError::Io("it is shut".to_owned())),
+            State::Lost => Err(CommitError::Sync(UNSYNCED.to_owned())),
+            State::Shut => Err(CommitError::Io(SHUT.to_owned())),
         }
     }
 
     /// Moves the tip file, strictly after the batch is durable.
     fn acknowledge(&mut self, next: Acknowledged) -> Result<(), CommitError> {
-        let State::Open { watermark, .. } = &mut self.state else { return Err(CommitError::Io("it is shut".to_owned())) };
+        let State::Open { watermark, .. } = &mut self.state else { return Err(CommitError::Io(SHUT.to_owned())) };
         let moved = if next.tip == self.acknowledged.tip { watermark.write(next) } else { watermark.write_synced(next) };
         if let Err(error) = moved {
             return Err(self.give_up(format!("the tip file: {error}")));
@@ -338,30 +248,4 @@ fn assemble(handles: &Handles, plan: &Plan<'_>, before: Option<Tip>, next: Ackno
         }
     }
     batch
-}
-
-/// Looks until the engine's lock can be had.
-fn await_unlocked(ledger: &Path, limit: Duration) -> Result<(), CloseError> {
-    let started = Instant::now();
-    let Ok(file) = std::fs::File::open(engine_lock(ledger)) else { return Ok(()) };
-    while file.try_lock().is_err() {
-        if started.elapsed() > limit {
-            return Err(CloseError::Locked(limit));
-        }
-        std::thread::sleep(UNLOCK_POLL);
-    }
-    Ok(())
-}
-
-const UNLOCK_POLL: Duration = Duration::from_millis(1);
-
-impl From<Misplaced> for CommitError {
-    fn from(misplaced: Misplaced) -> Self {
-        match misplaced {
-            Misplaced::WrongHeight { expected, given } => Self::WrongHeight { expected, given },
-            Misplaced::Conflict { stored, given } => Self::Conflict { stored, given },
-            Misplaced::Refused(refused) => Self::Refused(refused),
-            Misplaced::Io(what) => Self::Io(what),
-        }
-    }
 }

@@ -1,0 +1,10 @@
+//! The storage from outside, on real files.
+#![allow(clippy::unwrap_used)]
+
+mod chain;
+mod commit;
+mod crash;
+mod damage;
+mod lease;
+mod lock;
+mod open;

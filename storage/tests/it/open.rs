@@ -1,0 +1,73 @@
+use std::fs;
+
+use storage::{ManifestError, OpenError, Repair, SetAsideError, Writer, set_aside};
+
+use crate::chain::{config, grow, is_whole, note, open, tip};
+
+#[test]
+fn storage_reopens_100_times() {
+    let directory = tempfile::tempdir().unwrap();
+    for height in 0..100u64 {
+        let (mut writer, opened) = open(directory.path());
+        assert_eq!(opened.tip, height.checked_sub(1).map(tip));
+        assert_eq!(opened.repaired, []);
+        let lease = writer.leases().lease("test");
+        grow(&mut writer, height);
+        writer.commit(&[note(&height.to_string())]).unwrap();
+        assert!(lease.view().is_ok());
+        writer.close().unwrap();
+    }
+    assert!(is_whole(&open(directory.path()).0.leases().lease("test"), 99));
+}
+
+#[test]
+fn a_database_that_is_open_is_not_opened_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (writer, _) = open(directory.path());
+    assert!(matches!(Writer::open(directory.path(), config()), Err(OpenError::Locked { .. })));
+    writer.close().unwrap();
+    open(directory.path());
+}
+
+#[test]
+fn a_directory_of_a_newer_program_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("manifest.json"), r#"{"format":99}"#).unwrap();
+    let refused = Writer::open(directory.path(), config());
+    assert!(matches!(refused, Err(OpenError::Manifest(ManifestError::TooNew { found: 99, .. }))));
+    assert!(!directory.path().join("ledger").exists());
+}
+
+#[test]
+fn a_tip_file_one_block_behind_is_moved() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ledger.tip");
+    let (mut writer, _) = open(directory.path());
+    grow(&mut writer, 4);
+    let behind = fs::read(&file).unwrap();
+    grow(&mut writer, 5);
+    writer.close().unwrap();
+    fs::write(&file, behind).unwrap();
+    let (writer, opened) = open(directory.path());
+    assert_eq!((opened.tip, opened.repaired), (Some(tip(5)), vec![Repair::TipMoved { from: Some(tip(4)), to: tip(5) }]));
+    writer.close().unwrap();
+    assert_eq!(open(directory.path()).1.repaired, []);
+}
+
+#[test]
+fn a_database_set_aside_makes_room_for_an_empty_one() {
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(set_aside(directory.path()).unwrap(), None);
+    for number in 1..3 {
+        let (mut writer, opened) = open(directory.path());
+        assert_eq!(opened.tip, None);
+        grow(&mut writer, number);
+        assert!(matches!(set_aside(directory.path()), Err(SetAsideError::InUse(_))));
+        writer.close().unwrap();
+        let aside = set_aside(directory.path()).unwrap().unwrap();
+        assert!(aside.ends_with(format!("ledger.aside-{number}")));
+        let (writer, opened) = open(&aside);
+        assert_eq!(opened.tip, Some(tip(number)));
+        assert!(is_whole(&writer.leases().lease("test"), number));
+    }
+}
