@@ -64,9 +64,9 @@ impl LossyDisk {
         }
     }
 
-    /// Every file that a power cut at this moment would leave, with its contents.
-    pub fn durable(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        self.files().durable.iter().map(|(path, contents)| (path.clone(), lock(contents).durable.clone())).collect()
+    /// Whether any file that a power cut at this moment would leave `is_wanted`, by its path and contents.
+    pub fn any_durable(&self, mut is_wanted: impl FnMut(&Path, &[u8]) -> bool) -> bool {
+        self.files().durable.iter().any(|(path, contents)| is_wanted(path, &lock(contents).durable))
     }
 
     /// How many syncs of files and directories were asked for so far.
@@ -196,9 +196,7 @@ impl DiskFile for LossyFile {
 
     fn sync(&mut self) -> io::Result<()> {
         self.disk.files().syncs += 1;
-        let mut contents = lock(&self.contents);
-        contents.durable = contents.live.clone();
-        contents.unsynced.clear();
+        lock(&self.contents).keep(usize::MAX);
         Ok(())
     }
 }
@@ -235,6 +233,17 @@ mod tests {
     #[test]
     fn a_killed_process_loses_nothing() {
         assert_eq!(written(false, false, Survival::Everything), Some(b"firstsecond".to_vec()));
+    }
+
+    #[test]
+    fn what_would_survive_can_be_seen_before_the_crash() {
+        let disk = LossyDisk::new();
+        let mut file = disk.open(Path::new(PATH)).unwrap();
+        file.write_at(0, b"first").unwrap();
+        file.sync().unwrap();
+        disk.sync_directory(Path::new("wal")).unwrap();
+        file.write_at(5, b"second").unwrap();
+        assert!(disk.any_durable(|path, bytes| path == Path::new(PATH) && bytes == b"first"));
     }
 
     #[test]
