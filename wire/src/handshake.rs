@@ -261,6 +261,7 @@ where
 {
     tls.get_mut().0.allow(limits.handshake_bytes);
     let (mut offered, mut chosen) = (String::new(), None);
+    #[expect(clippy::result_large_err, reason = "tungstenite's callback has this type")]
     let choose = |request: &Request, response: Response| {
         offered = subprotocols(request.headers()).to_owned();
         chosen = Codec::choose(&offered, &limits.codecs);
