@@ -11,26 +11,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use ractor::{ActorCell, ActorRef};
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 use tokio::time::Instant;
 
-use crate::child::{Child, ChildId, Leave, Phase};
+use crate::child::{Child, ChildId, Phase};
 use crate::events::EventKind;
-use crate::exit::{EXIT_ESCALATED, Escalation, ExitReason};
+use crate::exit::ExitReason;
 use crate::fence::Incarnation;
 use crate::hang::Punctuality;
 use crate::mailbox::Leaving;
-use crate::policy::{Decision, Exit};
 use crate::pulse::Pulse;
 use crate::registry::Row;
 use crate::runner::Seat;
 use crate::shared::Shared;
-use crate::snapshot::millis;
 use crate::stopping::Stopping;
 use crate::supervisor::Command;
 
@@ -38,11 +35,11 @@ pub(crate) struct Family {
     pub shared: Arc<Shared>,
     pub children: BTreeMap<ChildId, Child>,
     /// Static children in start order, and in stop order.
-    start_order: Vec<ChildId>,
+    pub start_order: Vec<ChildId>,
     pub stop_order: Vec<ChildId>,
     names: BTreeMap<String, ChildId>,
-    me: Option<ActorRef<Command>>,
-    dice: StdRng,
+    pub me: Option<ActorRef<Command>>,
+    pub dice: StdRng,
     pub epoch: Instant,
     pub punctuality: Punctuality,
     pub stopping: Option<Stopping>,
@@ -124,7 +121,7 @@ impl Family {
         let (Some(me), Some(child)) = (self.me.clone(), self.children.get_mut(&id)) else { return };
         let vitals = child.port.vitals().clone();
         let incarnation = vitals.fence.begin();
-        let pulse = Pulse::new(child.rules.hang_limit);
+        let pulse = Pulse::new(vitals.epoch, child.rules.hang_limit);
         vitals.set_pulse(pulse.clone());
         let seat = Seat { child: id, label: child.rules.name.clone(), incarnation, pulse, shared: self.shared.clone(), supervisor: me.get_cell() };
         let launch = child.launch.clone();
@@ -155,23 +152,6 @@ impl Family {
         }
     }
 
-    pub fn gone(&mut self, id: ChildId, incarnation: Incarnation, reason: ExitReason) {
-        let Some(child) = self.children.get(&id) else { return };
-        let is_given_up = child.incarnation() != incarnation || matches!(child.phase, Phase::BackingOff | Phase::Waiting | Phase::Over { .. });
-        if is_given_up {
-            self.shared.events.tell(&child.name, incarnation.0, EventKind::AbandonedGone);
-            return;
-        }
-        match &child.phase {
-            Phase::Leaving(leave) => {
-                let (returns, told) = (leave.returns, leave.reason.clone());
-                let reason = if reason == ExitReason::Stopped { told } else { reason };
-                self.left(id, reason, returns);
-            }
-            _ => self.exit(id, reason),
-        }
-    }
-
     pub fn retry(&mut self, id: ChildId, incarnation: Incarnation) {
         let Some(child) = self.children.get_mut(&id) else { return };
         if !matches!(child.phase, Phase::BackingOff) || child.incarnation() != incarnation {
@@ -180,93 +160,6 @@ impl Family {
         child.enter(Phase::Waiting);
         if child.parent.is_some() && self.stopping.is_none() {
             self.start(id);
-        }
-    }
-
-    /// An incarnation has ended by itself, or was given up: decides what follows.
-    pub fn exit(&mut self, id: ChildId, reason: ExitReason) {
-        let (now, jitter) = (self.epoch.elapsed(), self.dice.random::<f64>());
-        let Some(child) = self.children.get_mut(&id) else { return };
-        child.fence();
-        let vitals = child.port.vitals().clone();
-        let handled = vitals.handled.load(Relaxed);
-        if handled != child.handled_before {
-            child.history.forgive();
-        }
-        child.handled_before = handled;
-        let times = child.history.blame(&reason);
-        let reason = reason.repeated(times);
-        let uptime = if child.cell().is_some() { vitals.uptime() } else { Duration::ZERO };
-        vitals.note_exit(reason.clone());
-        let decision = if self.stopping.is_some() {
-            Decision::End
-        } else {
-            child.history.decide(&child.rules.policy, &Exit { reason: &reason, uptime, now, jitter })
-        };
-        if !reason.is_normal() {
-            tracing::warn!(child = child.name, incarnation = child.incarnation().0, %reason, "actor ended");
-        }
-        self.tell(id, EventKind::Exited { reason: reason.clone() });
-        self.end_dynamic_children_of(id);
-        match decision {
-            Decision::Retry(delay) => self.back_off(id, delay),
-            Decision::End => self.over(id, &reason, false),
-            Decision::GiveUp => self.give_up(id, &reason),
-        }
-    }
-
-    fn back_off(&mut self, id: ChildId, delay: Duration) {
-        let Some(child) = self.children.get_mut(&id) else { return };
-        let incarnation = child.incarnation();
-        child.port.vitals().restarts.fetch_add(1, Relaxed);
-        child.port.vitals().retry_in(delay);
-        child.enter(Phase::BackingOff);
-        self.tell(id, EventKind::BackingOff { delay_ms: millis(delay) });
-        let retry = move || Command::Retry { child: id, incarnation };
-        match &self.me {
-            // In a command of its own even without delay, so that those that need it are told first.
-            Some(me) if delay.is_zero() => drop(me.cast(retry())),
-            Some(me) => drop(me.send_after(delay, retry)),
-            None => {}
-        }
-    }
-
-    /// The budget is spent. A dynamic child ends alone; for a static one the tree gives up, and its siblings run on.
-    fn give_up(&mut self, id: ChildId, reason: &ExitReason) {
-        let Some(child) = self.children.get(&id) else { return };
-        if child.parent.is_some() {
-            return self.over(id, reason, true);
-        }
-        self.escalate(id, reason, "the restart budget is spent");
-    }
-
-    /// Ends a child for good and tells whoever runs the tree.
-    pub fn escalate(&mut self, id: ChildId, reason: &ExitReason, why: &str) {
-        let Some(child) = self.children.get(&id) else { return };
-        let text = format!("{why}: {reason}");
-        tracing::error!(child = child.name, reason = text, "escalated");
-        let escalation = Escalation { child: child.name.clone(), reason: text.clone(), exit_code: EXIT_ESCALATED };
-        self.tell(id, EventKind::Escalated { reason: text });
-        self.over(id, reason, true);
-        self.shared.escalate(escalation);
-    }
-
-    /// It will not come back.
-    pub fn over(&mut self, id: ChildId, reason: &ExitReason, failed: bool) {
-        let Some(child) = self.children.get_mut(&id) else { return };
-        child.enter(Phase::Over { failed });
-        child.port.close();
-        let farewells = std::mem::take(&mut child.farewell);
-        let is_dynamic = child.parent.is_some();
-        self.tell(id, EventKind::Ended);
-        for farewell in farewells {
-            // Foreign code: its panic must not be the supervisor's.
-            let _ = crate::panics::caught(|| farewell(reason));
-        }
-        self.note_over(id);
-        if is_dynamic {
-            self.children.remove(&id);
-            self.shared.registry.retire(id);
         }
     }
 
@@ -288,28 +181,6 @@ impl Family {
         self.tell(id, EventKind::Resumed);
     }
 
-    /// Tells a living incarnation to go; the tick sees to it that it does within its stop limit.
-    pub fn leave(&mut self, id: ChildId, how: Leaving, reason: ExitReason, returns: bool) {
-        let Some(child) = self.children.get_mut(&id) else { return };
-        let Some(cell) = child.cell().cloned() else { return };
-        child.enter(Phase::Leaving(Leave { cell, since: Instant::now(), killed: None, reason, returns }));
-        child.port.leave(how);
-        self.tell(id, EventKind::Leaving);
-    }
-
-    /// Somebody who was told to go has gone.
-    pub fn left(&mut self, id: ChildId, reason: ExitReason, returns: bool) {
-        let Some(child) = self.children.get_mut(&id) else { return };
-        child.fence();
-        child.port.vitals().note_exit(reason.clone());
-        self.tell(id, EventKind::Exited { reason: reason.clone() });
-        self.end_dynamic_children_of(id);
-        match self.children.get_mut(&id) {
-            Some(child) if returns && self.stopping.is_none() => child.enter(Phase::Waiting),
-            _ => self.over(id, &reason, false),
-        }
-    }
-
     pub fn add(&mut self, id: ChildId, child: Child) {
         let parent = child.parent.and_then(|(parent, incarnation)| {
             let owner = self.children.get(&parent)?;
@@ -325,50 +196,22 @@ impl Family {
         self.start(id);
     }
 
-    pub fn remove(&mut self, id: ChildId) {
-        self.end_child(id, Leaving::Drained);
-    }
-
-    pub fn end_child(&mut self, id: ChildId, how: Leaving) {
-        let Some(child) = self.children.get(&id) else { return };
-        match &child.phase {
-            Phase::Running(_) => self.leave(id, how, ExitReason::Stopped, false),
-            // What it needs is down, so it cannot handle what waits.
-            Phase::Suspended(_) => self.leave(id, Leaving::AtOnce, ExitReason::Stopped, false),
-            Phase::Starting { starter, .. } => {
-                starter.abort();
-                child.fence();
-                self.over(id, &ExitReason::Stopped, false);
-            }
-            Phase::Waiting | Phase::BackingOff => self.over(id, &ExitReason::Stopped, false),
-            Phase::Leaving(_) => {
-                if let Some(Child { phase: Phase::Leaving(leave), .. }) = self.children.get_mut(&id) {
-                    leave.returns = false;
-                }
-            }
-            Phase::Over { .. } => {}
-        }
-    }
-
-    pub fn dynamic_children_of(&self, id: ChildId) -> Vec<ChildId> {
-        let is_theirs = |child: &Child| child.parent.is_some_and(|(parent, _)| parent == id);
-        let first_dynamic = ChildId(self.start_order.len() as u64);
-        self.children.range(first_dynamic..).filter(|(_, child)| is_theirs(child)).map(|(id, _)| *id).collect()
-    }
-
-    /// A parent's end is its dynamic children's end.
-    fn end_dynamic_children_of(&mut self, id: ChildId) {
-        let is_dynamic = self.children.get(&id).is_some_and(|child| child.parent.is_some());
-        if is_dynamic {
-            return;
-        }
-        for child in self.dynamic_children_of(id) {
-            self.end_child(child, Leaving::AtOnce);
-        }
-    }
-
     pub fn is_over(&self) -> bool {
         self.stopping.as_ref().is_some_and(Stopping::is_over)
+    }
+}
+
+/// Without a supervisor nobody comes back, and whoever asks is told so.
+impl Drop for Family {
+    fn drop(&mut self) {
+        for child in self.children.values_mut().filter(|child| !child.is_over()) {
+            child.fence();
+            if let Some(cell) = child.cell() {
+                cell.kill();
+            }
+            child.enter(Phase::Over { failed: true });
+            child.port.close();
+        }
     }
 }
 

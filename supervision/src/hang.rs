@@ -17,7 +17,9 @@ pub(crate) struct Signs {
     pub waiting: bool,
     /// What the work in hand may take.
     pub limit: Duration,
-    /// How long an idle child has not answered a ping that it was sent.
+    /// How long it has shown no sign of life.
+    pub silent: Duration,
+    /// How long it has not answered a ping; zero when none is open.
     pub deaf: Duration,
 }
 
@@ -39,7 +41,7 @@ pub(crate) fn judge(signs: &Signs) -> Verdict {
         Some(busy) if busy > limit => Verdict::Hung { busy, limit },
         Some(_) => Verdict::Fine,
         None if signs.deaf > limit => Verdict::Hung { busy: signs.deaf, limit },
-        None if signs.deaf > limit / 2 => Verdict::Ping,
+        None if signs.silent > limit / 2 => Verdict::Ping,
         None => Verdict::Fine,
     }
 }
@@ -70,7 +72,7 @@ impl Punctuality {
 mod tests {
     use super::*;
 
-    const IDLE: Signs = Signs { busy: None, waiting: false, limit: Duration::from_millis(100), deaf: Duration::ZERO };
+    const IDLE: Signs = Signs { busy: None, waiting: false, limit: Duration::from_millis(100), silent: Duration::ZERO, deaf: Duration::ZERO };
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
@@ -91,7 +93,8 @@ mod tests {
     #[test]
     fn an_idle_child_is_pinged_and_hangs_when_it_stays_deaf() {
         assert_eq!(judge(&IDLE), Verdict::Fine);
-        assert_eq!(judge(&Signs { deaf: ms(51), ..IDLE }), Verdict::Ping);
+        assert_eq!(judge(&Signs { silent: ms(51), ..IDLE }), Verdict::Ping);
+        assert_eq!(judge(&Signs { silent: ms(5000), ..IDLE }), Verdict::Ping, "who was not asked need not answer");
         assert_eq!(judge(&Signs { deaf: ms(101), ..IDLE }), Verdict::Hung { busy: ms(101), limit: ms(100) });
     }
 

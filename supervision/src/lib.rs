@@ -17,6 +17,11 @@
 //! This crate knows nothing of blockchains. Nothing in it is global to the process: two trees in one process
 //! share no state. Time is tokio's, so tests may pause it; randomness is seeded by [`Config`].
 
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod actor;
 mod address;
 mod backoff;
@@ -25,6 +30,7 @@ mod chaos;
 mod child;
 mod children;
 mod context;
+mod ending;
 mod events;
 mod exit;
 mod family;

@@ -90,8 +90,7 @@ impl<M: Message> Mailbox<M> {
 
     /// Queues a message that holds a place in `room`, which the runner will give back.
     pub fn push(&self, message: M) -> Result<(), Closed> {
-        let to_myself = Pulse::current().is_some_and(|pulse| self.vitals.is_pulse(&pulse));
-        let origin = if to_myself { Origin::none() } else { Origin::here() };
+        let origin = if Pulse::here_is(&self.vitals) { Origin::none() } else { Origin::here() };
         self.put(message, origin, None)
     }
 
@@ -208,6 +207,7 @@ impl<M: Message> Port for Mailbox<M> {
 
     fn ping(&self) {
         if let Some(owner) = &self.inbox.lock().owner {
+            self.vitals.pulse().ping();
             // A bell that cannot be rung shows as a ping that is not answered.
             let _ = owner.bell.cast(Control::Ping);
         }

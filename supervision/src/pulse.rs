@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::hang::Signs;
 use crate::task::Tasks;
+use crate::vitals::Vitals;
 
 tokio::task_local! {
     /// The incarnation whose handler runs in this task.
@@ -27,6 +28,8 @@ pub(crate) struct Pulse {
     waiting_since: AtomicU64,
     /// When it last showed that it listens.
     alive_at: AtomicU64,
+    /// When it was first pinged since then; older when no ping is open.
+    pinged_at: AtomicU64,
     doing: Mutex<&'static str>,
     fenced: AtomicBool,
     /// What it has spawned.
@@ -34,35 +37,43 @@ pub(crate) struct Pulse {
 }
 
 impl Pulse {
-    pub fn new(hang_limit: Duration) -> Arc<Self> {
+    /// `epoch` is the mailbox's, so that stamps of both can be compared.
+    pub fn new(epoch: Instant, hang_limit: Duration) -> Arc<Self> {
         Arc::new(Pulse {
-            epoch: Instant::now(),
+            epoch,
             busy_since: AtomicU64::new(0),
             limit_us: AtomicU64::new(micros(hang_limit)),
             hang_limit_us: micros(hang_limit),
             waiting: AtomicU32::new(0),
             waiting_since: AtomicU64::new(0),
-            alive_at: AtomicU64::new(1),
+            alive_at: AtomicU64::new(0),
+            pinged_at: AtomicU64::new(0),
             doing: Mutex::new(""),
             fenced: AtomicBool::new(false),
             tasks: Tasks::new(),
         })
     }
 
+    /// Microseconds since the epoch, plus one.
     fn now(&self) -> u64 {
         micros(self.epoch.elapsed()) + 1
     }
 
-    pub fn begin(&self, what: &'static str) {
+    /// Takes work in hand, and tells when that was.
+    pub fn begin(&self, what: &'static str) -> u64 {
+        let now = self.now();
         *self.doing.lock() = what;
         self.limit_us.store(self.hang_limit_us, Relaxed);
-        self.busy_since.store(self.now(), Relaxed);
+        self.busy_since.store(now, Relaxed);
+        now
     }
 
-    /// Ends the work in hand and tells how long it took, waiting included.
-    pub fn end(&self) {
-        self.alive_at.store(self.now(), Relaxed);
+    /// Ends the work in hand, and tells when that was.
+    pub fn end(&self) -> u64 {
+        let now = self.now();
+        self.alive_at.store(now, Relaxed);
         self.busy_since.store(0, Relaxed);
+        now
     }
 
     /// Declares that the work in hand is now something with a limit of its own; the clock begins again.
@@ -71,6 +82,13 @@ impl Pulse {
         self.limit_us.store(micros(limit), Relaxed);
         self.busy_since.store(self.now(), Relaxed);
         Declared { pulse: self, outer }
+    }
+
+    /// A ping is on its way.
+    pub fn ping(&self) {
+        if self.pinged_at.load(Relaxed) <= self.alive_at.load(Relaxed) {
+            self.pinged_at.store(self.now(), Relaxed);
+        }
     }
 
     pub fn pong(&self) {
@@ -102,11 +120,14 @@ impl Pulse {
     }
 
     pub fn signs(&self) -> Signs {
+        let (now, alive_at, pinged_at) = (self.now(), self.alive_at.load(Relaxed), self.pinged_at.load(Relaxed));
+        let since = |at: u64| Duration::from_micros(now.saturating_sub(at));
         Signs {
             busy: self.busy(),
             waiting: self.is_waiting(),
             limit: Duration::from_micros(self.limit_us.load(Relaxed)),
-            deaf: Duration::from_micros(self.now().saturating_sub(self.alive_at.load(Relaxed))),
+            silent: since(alive_at),
+            deaf: if pinged_at > alive_at { since(pinged_at) } else { Duration::ZERO },
         }
     }
 
@@ -116,8 +137,13 @@ impl Pulse {
     }
 
     /// The incarnation whose handler runs now, if one does.
-    pub fn current() -> Option<Arc<Pulse>> {
+    fn current() -> Option<Arc<Pulse>> {
         CURRENT.try_with(Arc::clone).ok()
+    }
+
+    /// Whether what runs now is the incarnation that `vitals` has.
+    pub fn here_is(vitals: &Vitals) -> bool {
+        CURRENT.try_with(|pulse| vitals.is_pulse(pulse)).unwrap_or(false)
     }
 
     /// Whether what runs now belongs to an incarnation that was replaced.
@@ -182,7 +208,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn time_spent_waiting_for_another_is_no_work() {
-        let pulse = Pulse::new(Duration::from_millis(100));
+        let pulse = Pulse::new(Instant::now(), Duration::from_millis(100));
         pulse.begin("Ask");
         pulse
             .clone()
@@ -200,7 +226,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn declared_work_has_its_own_limit() {
-        let pulse = Pulse::new(Duration::from_millis(100));
+        let pulse = Pulse::new(Instant::now(), Duration::from_millis(100));
         pulse.begin("Flush");
         let declared = pulse.declare("journal", Duration::from_secs(30));
         assert_eq!((pulse.doing(), pulse.signs().limit), ("journal", Duration::from_secs(30)));

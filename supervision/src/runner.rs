@@ -141,10 +141,10 @@ impl<A: Actor> Life<A> {
         let Envelope { message, queued_at, origin, timer, .. } = envelope;
         let name = message.name();
         let vitals = &self.mailbox.vitals;
-        let (began, fault) = (vitals.now_us(), vitals.chaos.strike(name));
+        let fault = vitals.chaos.strike(name);
+        let began = self.pulse.begin(name);
         let queued_us = began.saturating_sub(queued_at);
         let span = message_span(&self.label, name, queued_us, origin);
-        self.pulse.begin(name);
         // A missing actor has ended, and an ended one takes no messages.
         let actor = self.actor.as_mut()?;
         let context = &mut self.context;
@@ -155,9 +155,8 @@ impl<A: Actor> Life<A> {
             actor.handle(message, context).await
         };
         let outcome = self.pulse.clone().scope(caught_async(work)).instrument(span).await;
-        self.pulse.end();
+        let took = Duration::from_micros(self.pulse.end().saturating_sub(began));
         drop(timer);
-        let took = Duration::from_micros(vitals.now_us().saturating_sub(began));
         self.shared.metrics.handled(&self.label, name, Duration::from_micros(queued_us), took);
         let during = || name.to_owned();
         match outcome {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use ractor::{ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
 
 use crate::child::{Child, ChildId};
 use crate::exit::{EXIT_ESCALATED, Escalation, ExitReason};
@@ -36,8 +35,7 @@ pub(crate) struct Supervisor;
 
 pub(crate) struct Desk {
     family: Family,
-    // Only held, for its drop.
-    _ticker: Ticker,
+    tick: Duration,
     last_words: LastWords,
 }
 
@@ -48,16 +46,9 @@ impl ractor::Actor for Supervisor {
 
     async fn pre_start(&self, me: ActorRef<Command>, (mut family, tick): (Family, Duration)) -> Result<Desk, ActorProcessingErr> {
         let shared = family.begin(me.clone());
-        let ticker = tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(tick).await;
-                if me.cast(Command::Tick).is_err() {
-                    return;
-                }
-            }
-        });
+        me.send_after(tick, || Command::Tick);
         let last_words = LastWords(Some(shared));
-        Ok(Desk { family, _ticker: Ticker(ticker.abort_handle()), last_words })
+        Ok(Desk { family, tick, last_words })
     }
 
     async fn handle(&self, me: ActorRef<Command>, command: Command, desk: &mut Desk) -> Result<(), ActorProcessingErr> {
@@ -66,7 +57,11 @@ impl ractor::Actor for Supervisor {
             Command::Started { child, incarnation, outcome } => family.started(child, incarnation, outcome),
             Command::Gone { child, incarnation, reason } => family.gone(child, incarnation, reason),
             Command::Retry { child, incarnation } => family.retry(child, incarnation),
-            Command::Tick => family.tick(),
+            Command::Tick => {
+                family.tick();
+                // The next one is sent only now, so that a late supervisor sees that it is late.
+                me.send_after(desk.tick, || Command::Tick);
+            }
             Command::Add { id, child } => family.add(id, *child),
             Command::Remove(child) => family.remove(child),
             Command::Stop { cause, report } => family.stop(cause, report),
@@ -82,14 +77,6 @@ impl ractor::Actor for Supervisor {
     /// The runners tell us themselves, with reasons; ractor's default would end the supervisor with its child.
     async fn handle_supervisor_evt(&self, _: ActorRef<Command>, _: SupervisionEvent, _: &mut Desk) -> Result<(), ActorProcessingErr> {
         Ok(())
-    }
-}
-
-struct Ticker(AbortHandle);
-
-impl Drop for Ticker {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

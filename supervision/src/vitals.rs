@@ -22,7 +22,7 @@ pub(crate) struct Vitals {
     pub restarts: AtomicU64,
     pub hangs: AtomicU64,
     pub dead_letters: AtomicU64,
-    epoch: Instant,
+    pub epoch: Instant,
     state: AtomicU8,
     ready_at_ms: AtomicU64,
     retry_at_ms: AtomicU64,
@@ -32,6 +32,7 @@ pub(crate) struct Vitals {
 
 impl Vitals {
     pub fn new(name: &str) -> Arc<Self> {
+        let epoch = Instant::now();
         Arc::new(Vitals {
             name: name.to_owned(),
             fence: Fence::default(),
@@ -40,11 +41,11 @@ impl Vitals {
             restarts: AtomicU64::new(0),
             hangs: AtomicU64::new(0),
             dead_letters: AtomicU64::new(0),
-            epoch: Instant::now(),
+            epoch,
             state: AtomicU8::new(ChildState::Waiting as u8),
             ready_at_ms: AtomicU64::new(0),
             retry_at_ms: AtomicU64::new(0),
-            pulse: ArcSwap::from(Pulse::new(Duration::MAX)),
+            pulse: ArcSwap::from(Pulse::new(epoch, Duration::MAX)),
             last_exit: Mutex::new(None),
         })
     }

@@ -87,8 +87,9 @@ async fn dropping_a_tree_kills_everybody() {
     let fence = address.fence();
     assert!(fence.is_current(Incarnation(1)));
     drop(running);
-    address.try_send(Told::Note(1)).unwrap();
-    assert_eq!(address.ask(ms(50), Told::Ask).await.ok(), None);
+    eventually("its mailbox is closed", || address.try_send(Told::Note(1)).is_err()).await;
+    assert_eq!(address.ask(SOON, Told::Ask).await, Err(AskError::Stopped));
+    assert!(!fence.is_current(Incarnation(1)));
 }
 
 #[tokio::test]
