@@ -5,6 +5,7 @@ mod chain;
 mod commit;
 mod crash;
 mod damage;
+mod full;
 mod lease;
 mod lock;
 mod open;

@@ -1,0 +1,155 @@
+//! Disks that fill up, and disks that fail.
+
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use primitives::{Disk, DiskFile, Filesystem, Height};
+use storage::{Batch, CommitError, Keyspace, ReopenError, Repair, Writer, keys};
+
+use crate::chain::{block, config, grow, is_whole, note, open, tip};
+
+const DIRECTORY: &str = "STORAGE_TEST_FULL_DIRECTORY";
+
+/// In a mount namespace of its own, where a small disk can be made without asking anyone.
+#[test]
+fn a_full_disk_is_waited_for_and_loses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = r#"mount -t tmpfs -o size=48m tmpfs "$1" && shift && exec "$@""#;
+    let output = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"])
+        .arg(directory.path())
+        .arg(env::current_exe().unwrap())
+        .args(["--exact", "full::a_child_fills_its_disk", "--nocapture"])
+        .env(DIRECTORY, directory.path())
+        .output();
+    let Ok(output) = output else { return eprintln!("not shown here: there is no unshare(1)") };
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    if !said.contains("running 1 test") {
+        return eprintln!("not shown here: {said}");
+    }
+    assert!(output.status.success(), "{said}");
+}
+
+/// The process with the small disk; without its variable it has nothing to do.
+#[test]
+fn a_child_fills_its_disk() {
+    let Some(directory) = env::var_os(DIRECTORY) else { return };
+    let directory = Path::new(&directory);
+    let ballast = directory.join("ballast");
+    fs::write(&ballast, vec![1; 20 << 20]).unwrap();
+    let (mut writer, _) = Writer::open(directory, config()).unwrap();
+    let lease = writer.leases().lease("api");
+
+    let full = (0..).find(|height| matches!(writer.commit(&[large(*height)]), Err(CommitError::NoSpace))).unwrap();
+    let view = lease.view().unwrap();
+    assert_eq!((writer.tip(), view.tip()), (Some(tip(full - 1)), tip(full - 1)));
+    assert!(full > 2 && is_whole(&lease, full - 1));
+    assert!(matches!(writer.commit(&[note("a")]), Err(CommitError::NoSpace)));
+    assert!(matches!(writer.reopen(), Err(ReopenError::NoSpace { .. })));
+    assert!(is_whole(&lease, full - 1), "reads stop while the disk is full");
+
+    fs::remove_file(ballast).unwrap();
+    let opened = writer.reopen().unwrap();
+    assert_eq!((opened.tip, opened.repaired), (Some(tip(full - 1)), vec![]));
+    writer.commit(&[large(full), note("a")]).unwrap();
+    assert!(is_whole(&lease, full), "the lease does not follow the reopening");
+    assert!(view.get(Keyspace::Headers, b"any").is_err());
+    writer.close().unwrap();
+    let (writer, opened) = Writer::open(directory, config()).unwrap();
+    assert_eq!((opened.tip, opened.repaired), (Some(tip(full)), vec![]));
+    assert!(is_whole(&writer.leases().lease("api"), full));
+}
+
+/// A block that also fills the disk, with bytes that do not compress.
+fn large(height: u64) -> Batch {
+    let mut batch = block(height);
+    let mut bytes = vec![0; 1 << 20];
+    rand::fill(&mut bytes[..]);
+    batch.put(Keyspace::Receipts, keys::height(Height(height)), bytes);
+    batch
+}
+
+#[test]
+fn a_failed_sync_ends_all_writing_in_this_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let is_broken = Arc::new(AtomicBool::new(false));
+    let disk = Breaking { inner: Filesystem::at(directory.path()), is_broken: is_broken.clone() };
+    let (mut writer, _) = Writer::open_on(Arc::new(disk), directory.path(), config()).unwrap();
+    let lease = writer.leases().lease("api");
+    grow(&mut writer, 3);
+    is_broken.store(true, Ordering::SeqCst);
+    assert!(matches!(writer.commit(&[block(4)]), Err(CommitError::Sync(_))));
+    is_broken.store(false, Ordering::SeqCst);
+    for _ in 0..2 {
+        assert!(matches!(writer.commit(&[block(4)]), Err(CommitError::Sync(_))));
+        assert!(matches!(writer.reopen(), Err(ReopenError::Sync(_))));
+    }
+    assert_eq!((writer.tip(), lease.view().unwrap().tip(), writer.is_writable()), (Some(tip(3)), tip(3), false));
+    writer.close().unwrap();
+
+    let (writer, opened) = open(directory.path());
+    assert_eq!((opened.tip, &opened.repaired[..1]), (Some(tip(4)), &[Repair::TipMoved { from: Some(tip(3)), to: tip(4) }][..]));
+    assert!(is_whole(&writer.leases().lease("api"), 4));
+}
+
+/// A disk whose syncs fail, and whose writes then reach nothing.
+struct Breaking {
+    inner: Filesystem,
+    is_broken: Arc<AtomicBool>,
+}
+
+struct BreakingFile {
+    inner: Box<dyn DiskFile>,
+    is_broken: Arc<AtomicBool>,
+}
+
+impl Disk for Breaking {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(BreakingFile { inner: self.inner.open(path)?, is_broken: self.is_broken.clone() }))
+    }
+    fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        self.inner.read(path)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.inner.remove(path)
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.inner.rename(from, to)
+    }
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        self.inner.list(directory)
+    }
+    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+        self.inner.sync_directory(directory)
+    }
+    fn locate(&self, path: &Path) -> PathBuf {
+        self.inner.locate(path)
+    }
+}
+
+impl DiskFile for BreakingFile {
+    fn len(&self) -> io::Result<u64> {
+        self.inner.len()
+    }
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if self.is_broken.load(Ordering::SeqCst) { Ok(()) } else { self.inner.write_at(offset, bytes) }
+    }
+    fn read_at(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        self.inner.read_at(offset, length)
+    }
+    fn set_len(&mut self, length: u64) -> io::Result<()> {
+        self.inner.set_len(length)
+    }
+    fn sync(&mut self) -> io::Result<()> {
+        if self.is_broken.load(Ordering::SeqCst) { Err(io::Error::from_raw_os_error(EIO)) } else { self.inner.sync() }
+    }
+}
+
+const EIO: i32 = 5;
