@@ -3,13 +3,16 @@
 //! [`Embedded`] hosts revm through alloy-evm. It is handed transactions, a committed state to stand on and a flag to stop
 //! by; it has no runtime, opens nothing and asks nobody.
 
+pub mod admission;
 mod branches;
+mod call;
 mod cancel;
 mod chain;
 mod changes;
 mod commit;
 mod database;
 mod engine;
+mod estimate;
 mod execute;
 mod executed;
 mod genesis;
@@ -24,6 +27,7 @@ mod testing;
 mod trie;
 mod verdict;
 
+pub use call::{CallError, CallOutcome, CallRequest, Simulation};
 pub use cancel::Cancel;
 pub use chain::Chain;
 pub use changes::{NodeChanges, StateChanges};
