@@ -109,12 +109,12 @@ impl<M: Message> Address<M> {
     /// Sends, waiting for room at most `limit`.
     pub async fn send(&self, message: M, limit: Duration) -> Result<(), AskError> {
         let _waiting = Waiting::begin();
-        self.enter(message, Instant::now() + limit).await
+        self.enter(message, deadline(limit)).await
     }
 
     /// Asks, and waits for the answer at most `limit` in all. `make` wraps the reply into a message.
     pub async fn ask<R: Send>(&self, limit: Duration, make: impl FnOnce(Reply<R>) -> M + Send) -> Result<R, AskError> {
-        let deadline = Instant::now() + limit;
+        let deadline = deadline(limit);
         let _waiting = Waiting::begin();
         let (reply, receiver) = Reply::new();
         self.enter(make(reply), deadline).await?;
@@ -161,6 +161,13 @@ impl<M: Message> Address<M> {
     pub(crate) fn mailbox(&self) -> &Arc<Mailbox<M>> {
         &self.mailbox
     }
+}
+
+/// A limit beyond this is as good as this, and cannot overflow the clock.
+const LIMIT_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
+fn deadline(limit: Duration) -> Instant {
+    Instant::now() + limit.min(LIMIT_MAX)
 }
 
 impl<M: Message> std::fmt::Debug for Address<M> {

@@ -50,8 +50,9 @@ impl<K: Ord + Clone + Display + Send + Sync + 'static> Children<K> {
         Children { group: Arc::new(Group { shared, parent, parent_name: parent_name.to_owned(), limit, keys }) }
     }
 
-    /// Starts a child, named `<parent>.<spec's name>/<key>`. Its edges, if any, are not looked at.
-    pub fn spawn(&self, key: K, spec: ChildSpec) -> Result<(), SpawnError> {
+    /// Starts a child, named `<parent>.<spec's name>/<key>`; in metrics and spans without the key.
+    /// Its edges, if any, are not looked at.
+    pub fn spawn(&self, key: K, mut spec: ChildSpec) -> Result<(), SpawnError> {
         let group = &self.group;
         let id = group.shared.next_id();
         {
@@ -64,8 +65,9 @@ impl<K: Ord + Clone + Display + Send + Sync + 'static> Children<K> {
             }
             keys.insert(key.clone(), id);
         }
-        let name = format!("{}.{}/{key}", group.parent_name, spec.rules.name);
-        let mut spec = spec;
+        let label = format!("{}.{}", group.parent_name, spec.rules.name);
+        let name = format!("{label}/{key}");
+        spec.rules.name = label.into();
         let forget = Forget { group: Arc::downgrade(group), key, id };
         spec.farewell.insert(0, Box::new(move |_| drop(forget)));
         let child = Box::new(Child::new(spec, name, Some(group.parent)));

@@ -14,12 +14,14 @@ use crate::fence::{Fence, Incarnation};
 use crate::lane::TimerMark;
 use crate::panics::{caught, caught_async};
 use crate::pulse::Pulse;
+use crate::runner::Seat;
 use crate::shared::Shared;
 use crate::task::TaskHandle;
 use crate::timer::Timer;
 
 /// The surroundings of one incarnation. Everything it starts here ends with the incarnation.
 pub struct Context<M> {
+    name: Arc<str>,
     address: Address<M>,
     child: ChildId,
     incarnation: Incarnation,
@@ -36,13 +38,14 @@ pub enum BlockingError {
 }
 
 impl<M: Message> Context<M> {
-    pub(crate) fn new(address: Address<M>, child: ChildId, incarnation: Incarnation, pulse: Arc<Pulse>, shared: Arc<Shared>) -> Self {
-        Context { address, child, incarnation, pulse, shared, is_done: false }
+    pub(crate) fn new(address: Address<M>, seat: Seat) -> Self {
+        let Seat { name, child, incarnation, pulse, shared, .. } = seat;
+        Context { name, address, child, incarnation, pulse, shared, is_done: false }
     }
 
     /// The child's name.
     pub fn name(&self) -> &str {
-        self.address.name()
+        &self.name
     }
 
     /// One's own address, for handing out. What one tells oneself begins a new trace.
@@ -114,10 +117,10 @@ impl<M: Message> Context<M> {
     /// Runs a future beside the messages, for example to ask another actor without being occupied by it.
     /// A panic in it becomes an event; the actor lives on.
     pub fn task(&self, what: &'static str, future: impl Future<Output = ()> + Send + 'static) -> TaskHandle {
-        let (shared, child, incarnation) = (self.shared.clone(), self.name().to_owned(), self.incarnation);
+        let (shared, child, incarnation) = (self.shared.clone(), self.name.clone(), self.incarnation);
         let watched = async move {
             if let Err(caught) = caught_async(future).await {
-                tracing::error!(child, task = what, message = caught.message, place = caught.place, "task panicked");
+                tracing::error!(%child, task = what, message = caught.message, place = caught.place, "task panicked");
                 let (message, place) = (caught.message, caught.place);
                 let kind = EventKind::TaskPanicked { task: what.to_owned(), message, place };
                 shared.events.tell(&child, incarnation.0, kind);

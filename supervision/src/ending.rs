@@ -114,6 +114,7 @@ impl Family {
             // Foreign code: its panic must not be the supervisor's.
             let _ = crate::panics::caught(|| farewell(reason));
         }
+        self.end_dynamic_children_of(id);
         self.note_over(id);
         if is_dynamic {
             self.children.remove(&id);

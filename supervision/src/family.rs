@@ -123,7 +123,15 @@ impl Family {
         let incarnation = vitals.fence.begin();
         let pulse = Pulse::new(vitals.epoch, child.rules.hang_limit);
         vitals.set_pulse(pulse.clone());
-        let seat = Seat { child: id, label: child.rules.name.clone(), incarnation, pulse, shared: self.shared.clone(), supervisor: me.get_cell() };
+        let seat = Seat {
+            child: id,
+            name: child.name.as_str().into(),
+            label: child.rules.name.clone(),
+            incarnation,
+            pulse,
+            shared: self.shared.clone(),
+            supervisor: me.get_cell(),
+        };
         let launch = child.launch.clone();
         let starter = tokio::spawn(async move {
             let outcome = launch(seat).await;

@@ -51,9 +51,9 @@ impl Family {
                 }
                 Verdict::Hung { busy, limit } => Some(Finding::Hung { busy, limit }),
             },
-            Phase::Starting { since, .. } => (since.elapsed() > child.rules.start_limit * patience).then_some(Finding::StartLate),
+            Phase::Starting { since, .. } => (since.elapsed() > child.rules.start_limit.saturating_mul(patience)).then_some(Finding::StartLate),
             Phase::Leaving(Leave { killed: Some(killed), .. }) => (killed.elapsed() > KILL_LIMIT * patience).then_some(Finding::Blocked),
-            Phase::Leaving(leave) => (leave.since.elapsed() > child.rules.stop_limit * patience).then_some(Finding::LeaveLate),
+            Phase::Leaving(leave) => (leave.since.elapsed() > child.rules.stop_limit.saturating_mul(patience)).then_some(Finding::LeaveLate),
             _ => None,
         }
     }

@@ -23,7 +23,7 @@ pub struct StopLine {
     pub late: bool,
     /// It did not even react to that: its thread is still blocked.
     pub abandoned: bool,
-    /// Why it ended; absent when it was not running.
+    /// Why its last incarnation ended; absent when there was none.
     pub exit: Option<String>,
     /// Messages that nobody handled.
     pub dead_letters: u64,

@@ -34,6 +34,7 @@ type Factory<A> = Box<dyn FnOnce(Incarnation) -> Boxed<Result<A, Fault>> + Send>
 /// The place an incarnation takes in its tree.
 pub(crate) struct Seat {
     pub child: ChildId,
+    pub name: Arc<str>,
     pub label: Arc<str>,
     pub incarnation: Incarnation,
     pub pulse: Arc<Pulse>,
@@ -105,9 +106,10 @@ struct Life<A: Actor> {
 impl<A: Actor> Life<A> {
     async fn begin(bell: ActorRef<Control>, birth: Birth<A>) -> Result<Self, ExitReason> {
         let Birth { seat, address, factory } = birth;
-        let Seat { child, label, incarnation, pulse, shared, .. } = seat;
+        let (child, label, incarnation) = (seat.child, seat.label.clone(), seat.incarnation);
+        let (pulse, shared) = (seat.pulse.clone(), seat.shared.clone());
         let mailbox = address.mailbox().clone();
-        let mut context = Context::new(address, child, incarnation, pulse.clone(), shared.clone());
+        let mut context = Context::new(address, seat);
         let actor = pulse.clone().scope(start(factory, incarnation, &mut context)).await?;
         pulse.pong();
         if !mailbox.attach(incarnation, bell) {

@@ -29,7 +29,6 @@ pub(crate) struct Stopping {
 struct Line {
     child: String,
     since: Instant,
-    was_up: bool,
     late: bool,
     abandoned: bool,
     vitals: std::sync::Arc<crate::vitals::Vitals>,
@@ -75,14 +74,7 @@ impl Family {
             return;
         };
         let is_over = child.is_over();
-        let line = Line {
-            child: child.name.clone(),
-            since: Instant::now(),
-            was_up: child.cell().is_some(),
-            late: false,
-            abandoned: false,
-            vitals: child.port.vitals().clone(),
-        };
+        let line = Line { child: child.name.clone(), since: Instant::now(), late: false, abandoned: false, vitals: child.port.vitals().clone() };
         if let Some(stopping) = &mut self.stopping {
             stopping.present.insert(id, line);
         }
@@ -134,7 +126,7 @@ impl Line {
             took_ms: millis(self.since.elapsed()),
             late: self.late,
             abandoned: self.abandoned,
-            exit: self.was_up.then(|| self.vitals.last_exit()).flatten().map(|reason| reason.to_string()),
+            exit: self.vitals.last_exit().map(|reason| reason.to_string()),
             dead_letters: self.vitals.dead_letters.load(Relaxed),
         }
     }

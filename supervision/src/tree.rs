@@ -114,7 +114,8 @@ pub struct Running {
 impl Running {
     /// Waits until every static child runs.
     pub async fn ready(&self, limit: Duration) -> Result<(), NotReady> {
-        let deadline = Instant::now() + limit;
+        let wait = tokio::time::sleep(limit);
+        tokio::pin!(wait);
         let mut events = self.shared.events.subscribe();
         loop {
             let missing = self.missing();
@@ -122,8 +123,9 @@ impl Running {
                 return Ok(());
             }
             // Events tell when to look again; what is asked is the state itself.
-            if tokio::time::timeout_at(deadline, events.next()).await.is_err() {
-                return Err(NotReady { children: missing });
+            tokio::select! {
+                _ = events.next() => {}
+                () = &mut wait => return Err(NotReady { children: missing }),
             }
         }
     }
