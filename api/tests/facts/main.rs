@@ -1,0 +1,14 @@
+//! The API from outside: a real server on loopback, a node in memory behind it.
+#![allow(clippy::unwrap_used)]
+
+mod client;
+mod counted;
+mod guard;
+mod limits;
+mod methods;
+mod node;
+mod pages;
+mod rubbish;
+mod server;
+mod stopping;
+mod websocket;

@@ -1,0 +1,318 @@
+//! A node in memory: three blocks, two accounts, one contract, and faults on demand.
+
+use std::sync::{Arc, Mutex};
+
+use alloy_consensus::{Receipt, SignableTransaction, TxEip1559, TxLegacy, transaction::Recovered};
+use alloy_eips::{eip4895::Withdrawals, eip7840::BlobParams};
+use alloy_primitives::{Address, B256, Bytes, Log, Signature, TxKind, U256, address, b256};
+use api::{
+    AccountState, ActorsHealth, Backend, BackendError, BlobsHealth, BlockRef, BlockchainHealth, Call, ChainHealth, ClockHealth, ConsensusHealth,
+    Criterion, DecidedBlock, Direction, Found, Health, MempoolHealth, P2pHealth, PeerStatus, Rejection, SealedHeader, Signing, Status, StorageHealth,
+    SyncHealth, SyncStatus, UnixSeconds,
+};
+use primitives::{Block, Header, Height, Round, Transaction};
+use tokio::sync::Semaphore;
+
+pub const CHAIN_ID: u64 = 1337;
+pub const ALICE: Address = address!("0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266");
+pub const CONTRACT: Address = address!("0x00000000000000000000000000000000000c0de0");
+pub const TOPIC: B256 = b256!("0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef");
+pub const OTHER_TOPIC: B256 = B256::repeat_byte(7);
+
+/// What a test changes while the server runs.
+#[derive(Default)]
+pub struct Faults {
+    pub submit: Option<BackendError>,
+    pub call: Option<BackendError>,
+    pub status: Option<Status>,
+    pub not_ready: bool,
+    pub sync: Option<SyncStatus>,
+    /// `health`, `readiness` and `peers` never answer.
+    pub mute: bool,
+}
+
+#[derive(Clone)]
+pub struct Node {
+    blocks: Arc<Vec<Arc<DecidedBlock>>>,
+    receipts: Arc<Vec<Arc<Vec<Receipt>>>>,
+    pub faults: Arc<Mutex<Faults>>,
+    /// A call takes one permit for good; with none left it never ends.
+    pub calls: Arc<Semaphore>,
+    /// Calls that were begun.
+    pub begun: Arc<Semaphore>,
+    pub submitted: Arc<Mutex<Vec<Bytes>>>,
+}
+
+impl Node {
+    pub fn new() -> Self {
+        let mut blocks: Vec<Arc<DecidedBlock>> = Vec::new();
+        let mut receipts = Vec::new();
+        for (transactions, of_block) in [
+            (vec![], vec![]),
+            (vec![transfer(0), deployment(1)], vec![receipt(21_000, 0), receipt(121_000, 2)]),
+            (vec![transfer(2)], vec![receipt(30_000, 1)]),
+        ] {
+            let parent = blocks.last().map(|parent| parent.hash).unwrap_or_default();
+            blocks.push(Arc::new(block(blocks.len() as u64, parent, transactions, &of_block)));
+            receipts.push(Arc::new(of_block));
+        }
+        Self {
+            blocks: Arc::new(blocks),
+            receipts: Arc::new(receipts),
+            faults: Arc::default(),
+            calls: Arc::new(Semaphore::new(1_000_000)),
+            begun: Arc::new(Semaphore::new(0)),
+            submitted: Arc::default(),
+        }
+    }
+
+    pub fn block_at(&self, height: usize) -> &DecidedBlock {
+        &self.blocks[height]
+    }
+
+    fn find(&self, block: BlockRef) -> Option<Arc<DecidedBlock>> {
+        match block {
+            BlockRef::Latest => self.blocks.last().cloned(),
+            BlockRef::Height(height) => self.blocks.get(usize::try_from(height.0).ok()?).cloned(),
+            BlockRef::Hash(hash) => self.blocks.iter().find(|block| block.hash == hash).cloned(),
+        }
+    }
+
+    /// State is kept of the head only.
+    fn state(&self, at: BlockRef) -> Result<(), BackendError> {
+        let height = Height(self.find(at).ok_or(BackendError::UnknownBlock)?.block.header.number);
+        let head = Height(self.blocks.len() as u64 - 1);
+        if height == head { Ok(()) } else { Err(BackendError::NotKept { what: "the state", block: height, oldest: head }) }
+    }
+
+    async fn unless_mute(&self) {
+        let is_mute = self.faults.lock().unwrap().mute;
+        if is_mute {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn transfer(nonce: u64) -> Transaction {
+    let to = TxKind::Call(CONTRACT);
+    let transaction = TxEip1559 {
+        chain_id: CHAIN_ID,
+        nonce,
+        gas_limit: 21_000,
+        max_fee_per_gas: 3_000_000_000,
+        max_priority_fee_per_gas: 1_000_000_000,
+        to,
+        value: U256::from(1),
+        ..Default::default()
+    };
+    transaction.into_signed(Signature::test_signature()).into()
+}
+
+fn deployment(nonce: u64) -> Transaction {
+    let transaction = TxLegacy {
+        chain_id: Some(CHAIN_ID),
+        nonce,
+        gas_price: 2_000_000_000,
+        gas_limit: 100_000,
+        to: TxKind::Create,
+        input: Bytes::from_static(&[0x60]),
+        value: U256::ZERO,
+    };
+    transaction.into_signed(Signature::test_signature()).into()
+}
+
+fn receipt(cumulative_gas_used: u64, logs: usize) -> Receipt {
+    let log = |index| Log::new_unchecked(CONTRACT, if index == 0 { vec![TOPIC] } else { vec![TOPIC, OTHER_TOPIC] }, Bytes::from(vec![index as u8]));
+    Receipt { status: true.into(), cumulative_gas_used, logs: (0..logs).map(log).collect() }
+}
+
+fn block(number: u64, parent_hash: B256, transactions: Vec<Transaction>, receipts: &[Receipt]) -> DecidedBlock {
+    let mut header = Header {
+        number,
+        parent_hash,
+        timestamp: 1_767_225_600 + number,
+        gas_limit: 30_000_000,
+        gas_used: receipts.last().map_or(0, |receipt| receipt.cumulative_gas_used),
+        base_fee_per_gas: Some(1_000_000_000),
+        withdrawals_root: Some(B256::ZERO),
+        blob_gas_used: Some(0),
+        excess_blob_gas: Some(0),
+        parent_beacon_block_root: Some(B256::repeat_byte(3)),
+        requests_hash: Some(B256::repeat_byte(4)),
+        ..Default::default()
+    };
+    for log in receipts.iter().flat_map(|receipt| &receipt.logs) {
+        header.logs_bloom.accrue_log(log);
+    }
+    let senders = vec![ALICE; transactions.len()];
+    let hash = header.hash_slow();
+    let body = alloy_consensus::BlockBody { transactions, ommers: vec![], withdrawals: Some(Withdrawals::default()) };
+    DecidedBlock { hash, block: Block { header, body }, senders, size_bytes: 600 }
+}
+
+impl Backend for Node {
+    fn chain_id(&self) -> u64 {
+        CHAIN_ID
+    }
+
+    fn client_version(&self) -> String {
+        "axolotl/test".into()
+    }
+
+    fn blob_params(&self, _: u64) -> BlobParams {
+        BlobParams::prague()
+    }
+
+    async fn head(&self) -> Result<SealedHeader, BackendError> {
+        self.header(BlockRef::Latest).await?.ok_or(BackendError::UnknownBlock)
+    }
+
+    async fn header(&self, block: BlockRef) -> Result<Option<SealedHeader>, BackendError> {
+        Ok(self.find(block).map(|block| SealedHeader::new_unchecked(block.block.header.clone(), block.hash)))
+    }
+
+    async fn headers(&self, first: Height, count: u64) -> Result<Vec<SealedHeader>, BackendError> {
+        let blocks = self.blocks.iter().skip(first.0 as usize).take(count as usize);
+        Ok(blocks.map(|block| SealedHeader::new_unchecked(block.block.header.clone(), block.hash)).collect())
+    }
+
+    async fn block(&self, block: BlockRef) -> Result<Option<Arc<DecidedBlock>>, BackendError> {
+        Ok(self.find(block))
+    }
+
+    async fn raw_block(&self, block: BlockRef) -> Result<Option<Bytes>, BackendError> {
+        Ok(self.find(block).map(|block| alloy_rlp::encode(&block.block).into()))
+    }
+
+    async fn receipts(&self, height: Height) -> Result<Option<Arc<Vec<Receipt>>>, BackendError> {
+        Ok(self.receipts.get(height.0 as usize).cloned())
+    }
+
+    async fn transaction(&self, hash: B256) -> Result<Option<Found>, BackendError> {
+        if hash == *transfer(3).tx_hash() {
+            return Ok(Some(Found::Waiting(Box::new(Recovered::new_unchecked(transfer(3), ALICE)))));
+        }
+        let position = |block: &Arc<DecidedBlock>| {
+            let index = block.block.body.transactions.iter().position(|transaction| *transaction.tx_hash() == hash)?;
+            Some(Found::Decided { height: Height(block.block.header.number), index: index as u64 })
+        };
+        Ok(self.blocks.iter().find_map(position))
+    }
+
+    async fn account(&self, address: Address, at: BlockRef) -> Result<AccountState, BackendError> {
+        self.state(at)?;
+        Ok(if address == ALICE { AccountState { balance: U256::from(10).pow(U256::from(21)), nonce: 3 } } else { AccountState::default() })
+    }
+
+    async fn pending_nonce(&self, address: Address) -> Result<u64, BackendError> {
+        Ok(if address == ALICE { 4 } else { 0 })
+    }
+
+    async fn code(&self, address: Address, at: BlockRef) -> Result<Bytes, BackendError> {
+        self.state(at)?;
+        Ok(if address == CONTRACT { Bytes::from_static(&[0x60, 0x01]) } else { Bytes::new() })
+    }
+
+    async fn storage(&self, address: Address, slot: U256, at: BlockRef) -> Result<B256, BackendError> {
+        self.state(at)?;
+        Ok(if address == CONTRACT { B256::from(slot) } else { B256::ZERO })
+    }
+
+    async fn call(&self, call: Call, at: BlockRef) -> Result<Bytes, BackendError> {
+        self.begun.add_permits(1);
+        self.calls.acquire().await.unwrap().forget();
+        self.state(at)?;
+        match self.faults.lock().unwrap().call.clone() {
+            Some(error) => Err(error),
+            None => Ok(call.input),
+        }
+    }
+
+    async fn estimate_gas(&self, call: Call, at: BlockRef) -> Result<u64, BackendError> {
+        self.call(call, at).await.map(|_| 21_000)
+    }
+
+    async fn submit(&self, raw: Bytes) -> Result<B256, BackendError> {
+        if let Some(error) = self.faults.lock().unwrap().submit.clone() {
+            return Err(error);
+        }
+        if raw.is_empty() {
+            return Err(Rejection::Malformed { reason: "no bytes".into() }.into());
+        }
+        let hash = alloy_primitives::keccak256(&raw);
+        self.submitted.lock().unwrap().push(raw);
+        Ok(hash)
+    }
+
+    async fn suggested_tip(&self) -> Result<u128, BackendError> {
+        Ok(1_000_000_000)
+    }
+
+    async fn sync_status(&self) -> Result<SyncStatus, BackendError> {
+        Ok(self.faults.lock().unwrap().sync.unwrap_or(SyncStatus::Synced))
+    }
+
+    async fn peers(&self) -> Result<Vec<PeerStatus>, BackendError> {
+        self.unless_mute().await;
+        Ok(vec![PeerStatus {
+            id: "node1".into(),
+            address: "127.0.0.1:4140".into(),
+            direction: Direction::Outbound,
+            validator: Some(ALICE),
+            height: Some(Height(2)),
+            rtt_ms: Some(1),
+            connected_seconds: 5,
+            score: 0,
+        }])
+    }
+
+    async fn health(&self) -> Health {
+        self.unless_mute().await;
+        let head = self.blocks.last().unwrap();
+        let chain = ChainHealth {
+            blockchain: BlockchainHealth {
+                height: Height(head.block.header.number),
+                latest_block_hash: head.hash,
+                latest_block_time: UnixSeconds(head.block.header.timestamp),
+                chain_id: CHAIN_ID,
+            },
+            consensus: ConsensusHealth {
+                height: Height(3),
+                round: Round(0),
+                step: "prevote".into(),
+                validator: true,
+                signing: Signing::Enabled,
+                last_signed: None,
+                stalled_seconds: 0,
+                power_online: 4,
+                power_needed: 3,
+            },
+            sync: SyncHealth { state: "synced".into(), behind: 0 },
+            p2p: P2pHealth { listening: true, self_dial_ok: true, peers: 3 },
+            mempool: MempoolHealth { pending: 0, queued: 0 },
+            blobs: BlobsHealth { undecided: 0 },
+        };
+        Health {
+            status: self.faults.lock().unwrap().status.unwrap_or(Status::Ok),
+            reasons: vec![],
+            chains: [("alpha".to_owned(), chain.clone())].into(),
+            chain,
+            clock: ClockHealth { skew_ms: -3 },
+            storage: StorageHealth { lock: "held".into(), free_bytes: 1 },
+            actors: ActorsHealth { total: 9, running: 9, restarting: 0, failed: 0, restarts_1h: 0 },
+        }
+    }
+
+    async fn readiness(&self) -> Vec<Criterion> {
+        self.unless_mute().await;
+        let is_ready = !self.faults.lock().unwrap().not_ready;
+        vec![
+            Criterion { name: "storage_open".into(), holds: true, detail: "the lock is held".into() },
+            Criterion { name: "p2p_listening".into(), holds: is_ready, detail: "127.0.0.1:4130".into() },
+        ]
+    }
+
+    fn actors(&self) -> supervision::Snapshot {
+        supervision::Snapshot { name: "node".into(), children: vec![] }
+    }
+}

@@ -1,0 +1,83 @@
+//! Health, readiness, actors, peers, and the list of addresses.
+
+use api::{Health, Status};
+use serde_json::json;
+
+use crate::{client::get, server::Server};
+
+#[tokio::test]
+async fn health_has_the_shape_that_dashboards_read() {
+    let server = Server::start().await;
+    let answer = get(server.address, "/health").await;
+    let health = answer.json();
+    assert_eq!((answer.status, &health["status"]), (200, &json!("ok")));
+    assert_eq!(
+        health["blockchain"],
+        json!({ "height": 2, "latest_block_hash": server.node.block_at(2).hash, "latest_block_time": "2026-01-01T00:00:02Z", "chain_id": 1337 })
+    );
+    assert_eq!(health["consensus"]["signing"], "enabled");
+    assert_eq!(health["chains"]["alpha"]["blockchain"], health["blockchain"]);
+    let keys: Vec<&str> = health.as_object().unwrap().keys().map(String::as_str).collect();
+    for key in ["status", "blockchain", "consensus", "sync", "p2p", "mempool", "blobs", "clock", "storage", "actors", "chains"] {
+        assert!(keys.contains(&key), "{key} is missing");
+    }
+    assert_eq!(keys.len(), 11);
+    let _: Health = serde_json::from_str(&answer.body).unwrap();
+}
+
+#[tokio::test]
+async fn health_is_503_only_when_the_node_is_down() {
+    let server = Server::start().await;
+    for (status, code) in [(Status::Ok, 200), (Status::Degraded, 200), (Status::Down, 503)] {
+        server.node.faults.lock().unwrap().status = Some(status);
+        assert_eq!(get(server.address, "/health").await.status, code);
+    }
+}
+
+#[tokio::test]
+async fn health_of_one_chain_can_be_chosen() {
+    let server = Server::start().await;
+    assert_eq!(get(server.address, "/health?chain=alpha").await.json()["blockchain"]["height"], 2);
+    let unknown = get(server.address, "/health?chain=delta").await;
+    assert_eq!((unknown.status, &unknown.json()["error"]), (404, &json!("there is no chain 'delta' here; the chains are alpha")));
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_answer_is_down_not_ready_and_alive() {
+    let server = Server::start().await;
+    server.node.faults.lock().unwrap().mute = true;
+    let (health, ready, peers) = tokio::join!(get(server.address, "/health"), get(server.address, "/readyz"), get(server.address, "/v1/peers"));
+    assert_eq!((health.status, &health.json()["status"]), (503, &json!("down")));
+    assert_eq!((ready.status, peers.status), (503, 503));
+    assert_eq!(get(server.address, "/livez").await.status, 200);
+}
+
+#[tokio::test]
+async fn readiness_lists_each_criterion() {
+    let server = Server::start().await;
+    let quiet = get(server.address, "/readyz").await;
+    assert_eq!((quiet.status, quiet.body.as_str()), (200, "ok\n"));
+    let verbose = get(server.address, "/readyz?verbose").await;
+    assert_eq!(verbose.body, "[+] storage_open: the lock is held\n[+] p2p_listening: 127.0.0.1:4130\nok\n");
+    server.node.faults.lock().unwrap().not_ready = true;
+    let not_ready = get(server.address, "/readyz").await;
+    assert_eq!((not_ready.status, not_ready.body.as_str()), (503, "[-] p2p_listening: 127.0.0.1:4130\nnot ready\n"));
+}
+
+#[tokio::test]
+async fn actors_and_peers_are_listed() {
+    let server = Server::start().await;
+    assert_eq!(get(server.address, "/v1/actors").await.json()["name"], "node");
+    assert_eq!(get(server.address, "/v1/peers").await.json()["peers"][0]["direction"], "outbound");
+}
+
+#[tokio::test]
+async fn the_root_lists_addresses_that_work_for_who_asks() {
+    let server = Server::start().await;
+    let page = get(server.address, "/").await.body;
+    assert!(page.starts_with("axolotl/test, chain 1337\n"));
+    assert!(page.contains(&format!("http://{}/health", server.address)));
+    assert!(page.contains("http://127.0.0.1:9090/metrics"));
+    let nothing = get(server.address, "/v2/nothing").await;
+    assert_eq!((nothing.status, &nothing.json()["error"]), (404, &json!("there is nothing at /v2/nothing; GET / lists the addresses")));
+}
