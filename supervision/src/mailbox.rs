@@ -102,7 +102,8 @@ impl<M: Message> Mailbox<M> {
     fn put(&self, message: M, origin: Origin, timer: Option<TimerMark>) -> Result<(), Closed> {
         let lane = message.lane();
         let mut inbox = self.inbox.lock();
-        let is_stale = timer.as_ref().is_some_and(|mark| !inbox.is_owned_by(mark.of));
+        // By the fence, not by the owner: a timer may fire while its incarnation is still starting.
+        let is_stale = timer.as_ref().is_some_and(|mark| !self.vitals.fence.is_current(mark.of));
         if inbox.closed || is_stale {
             drop(inbox);
             return Err(Closed);

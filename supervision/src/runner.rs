@@ -110,8 +110,9 @@ impl<A: Actor> Life<A> {
         let (pulse, shared) = (seat.pulse.clone(), seat.shared.clone());
         let mailbox = address.mailbox().clone();
         let mut context = Context::new(address, seat);
+        pulse.begin("started");
         let actor = pulse.clone().scope(start(factory, incarnation, &mut context)).await?;
-        pulse.pong();
+        pulse.end();
         if !mailbox.attach(incarnation, bell) {
             return Err(ExitReason::Killed);
         }

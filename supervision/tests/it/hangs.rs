@@ -124,13 +124,16 @@ async fn who_is_idle_for_long_is_pinged_and_left_alone() {
 async fn a_late_supervisor_condemns_nobody() {
     let record = Record::default();
     let (address, spec) = probe("a", &record);
-    let running = run(vec![spec.hang_limit(LIMIT)]).await;
-    let delay = FaultKind::Delay { ms: 50 };
+    let tree = Tree::build("test", vec![spec.hang_limit(ms(400))], Config { tick: ms(100), ..config() }).unwrap();
+    let running = tree.start().await;
+    running.ready(SOON).await.unwrap();
+    // The work outlasts the standstill by a little, so that whoever looks right after it still sees it going on.
+    let delay = FaultKind::Delay { ms: 1050 };
     running.inject(FaultInjection { child: "a".into(), kind: delay, on: Strike::NextMessage }).unwrap();
     address.try_send(Told::Note(1)).unwrap();
     eventually("it is at it", || running.snapshot().child("a").unwrap().busy_ms > 0).await;
-    // The whole machine stands still for longer than the limit: not the actor's fault.
-    std::thread::sleep(LIMIT * 3);
+    // The whole runtime stands still for longer than the limit: not the actor's fault.
+    std::thread::sleep(ms(1000));
     assert_eq!(address.ask(SOON, Told::Ask).await, Ok(1));
     assert_eq!(record.with("note"), ["a 1 note 1"]);
     assert_eq!(running.snapshot().child("a").unwrap().hangs, 0);

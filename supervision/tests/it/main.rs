@@ -1,6 +1,7 @@
 //! What a tree does, from outside.
 #![allow(clippy::unwrap_used)]
 
+mod births;
 mod dynamic;
 mod edges;
 mod hangs;
