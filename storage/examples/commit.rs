@@ -20,8 +20,10 @@ fn main() -> Outcome {
         None => tempfile::tempdir()?,
     };
     let commits = arguments.next().map_or(Ok(1_000), |number| number.parse())?;
-    println!("{:<58}{:>8}{:>8}{:>10}", "", "p50 us", "p99 us", "per second");
     let at = |name: &str| directory.path().join(name);
+    // First, while no freed memory of others can be reused.
+    memory(&at("memory"), commits)?;
+    println!("{:<58}{:>8}{:>8}{:>12}", "", "p50 us", "p99 us", "per second");
     tip_file(&at("tip"), commits)?;
     bare_engine(&at("bare-1"), 1, commits)?;
     bare_engine(&at("bare-16"), Keyspace::COUNT, commits)?;
@@ -117,6 +119,30 @@ fn reads(directory: &Path) -> Outcome {
     Ok(())
 }
 
+/// What four open databases keep in memory after so many small blocks.
+fn memory(directory: &Path, commits: usize) -> Outcome {
+    const NODES: usize = 4;
+    let before = resident_kib()?;
+    let mut writers = Vec::new();
+    for node in 0..NODES {
+        writers.push(Writer::open(&directory.join(node.to_string()), Config::default_for_validator())?.0);
+    }
+    let idle = resident_kib()?;
+    for height in 0..commits as u64 {
+        writers.iter_mut().try_for_each(|writer| writer.commit(&[block(height, 1)]).map(drop))?;
+    }
+    let grown = resident_kib()?;
+    let each = |kib: u64| kib.saturating_sub(before) / NODES as u64;
+    println!("resident KiB for each of {NODES} databases: {} when new, {} after {commits} blocks", each(idle), each(grown));
+    Ok(())
+}
+
+fn resident_kib() -> Result<u64, Box<dyn Error>> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
 fn block(height: u64, rows: u64) -> Batch {
     let mut batch = Batch::for_height(Height(height), B256::left_padding_from(&height.to_be_bytes()));
     for keyspace in Keyspace::ALL {
@@ -142,6 +168,6 @@ fn measure(name: &str, members: u64, commits: usize, mut commit: impl FnMut(u64)
     times.sort();
     let total = times.iter().sum::<Duration>().as_secs_f64();
     let percentile = |percent: usize| times[(times.len() - 1) * percent / 100].as_micros();
-    println!("{name:<58}{:>8}{:>8}{:>10.0}", percentile(50), percentile(99), (times.len() as u64 * members) as f64 / total);
+    println!("{name:<58}{:>8}{:>8}{:>12.0}", percentile(50), percentile(99), (times.len() as u64 * members) as f64 / total);
     Ok(())
 }

@@ -17,6 +17,8 @@ pub enum Damage {
     NotAtTip { database: Option<Tip>, acknowledged: Option<Tip> },
     /// Commits that moved no height are lost.
     CommitsLost { database: u64, acknowledged: u64 },
+    /// The engine took these commits in another order than they were made, so that later writes lie below earlier ones.
+    CommitsDisordered(Vec<u64>),
     /// The database holds commits, and there is no tip file.
     TipFileMissing { database: Option<Tip> },
     /// Neither slot of the tip file holds a whole record.
@@ -40,6 +42,7 @@ impl fmt::Display for Damage {
                 write!(f, "it holds {}, but {} was acknowledged", describe(*database), describe(*acknowledged))
             }
             Self::CommitsLost { database, acknowledged } => write!(f, "it holds {database} commits, but {acknowledged} were acknowledged"),
+            Self::CommitsDisordered(commits) => write!(f, "its commits are out of order around the numbers {commits:?}"),
             Self::TipFileMissing { database } => write!(f, "it holds {}, but the tip file beside it is missing", describe(*database)),
             Self::TipFileUnreadable { database } => write!(f, "it holds {}, but the tip file beside it is damaged", describe(*database)),
             Self::Row { keyspace, row } => write!(f, "row {row} in {keyspace} is missing or malformed"),

@@ -1,6 +1,7 @@
 //! The fjall database itself: handles, and what its errors mean.
 
 use std::{
+    any::Any,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -24,6 +25,21 @@ pub(crate) struct Handles {
     revoked: AtomicBool,
 }
 
+/// What an open database takes up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tables and journals together.
+    pub disk_bytes: u64,
+    /// Journals alone. Each is preallocated, so that less may really be taken.
+    pub journal_bytes: u64,
+    /// Number of journals; it grows while a keyspace is not flushed.
+    pub journals: usize,
+    /// Blocks kept in memory.
+    pub cache_bytes: u64,
+    /// Writes gathered in memory, which the journals hold too.
+    pub unflushed_bytes: u64,
+}
+
 /// Why the engine gave no handles.
 pub(crate) enum EngineError {
     Locked,
@@ -42,7 +58,7 @@ impl Handles {
     pub(crate) fn open(path: &Path, config: &Config) -> Result<Self, EngineError> {
         // Damaged files can break assumptions inside the engine. What it built so far is dropped with the panic.
         catch_unwind(AssertUnwindSafe(|| Self::open_unguarded(path, config)))
-            .unwrap_or_else(|_| Err(EngineError::Unreadable("the database engine panicked".to_owned())))
+            .unwrap_or_else(|panic| Err(EngineError::Unreadable(format!("the engine gave up with {:?}", words(panic.as_ref())))))
     }
 
     fn open_unguarded(path: &Path, config: &Config) -> Result<Self, EngineError> {
@@ -71,6 +87,16 @@ impl Handles {
         self.database.persist(PersistMode::SyncAll)
     }
 
+    pub(crate) fn usage(&self) -> fjall::Result<Usage> {
+        Ok(Usage {
+            disk_bytes: self.database.disk_space()?,
+            journal_bytes: self.database.journal_disk_space()?,
+            journals: self.database.journal_count(),
+            cache_bytes: self.database.cache_size(),
+            unflushed_bytes: self.database.write_buffer_size(),
+        })
+    }
+
     pub(crate) fn revoke(&self) {
         self.revoked.store(true, Ordering::SeqCst);
     }
@@ -86,7 +112,7 @@ impl Handles {
     /// Reads where every keyspace stands; an error when they do not agree.
     pub(crate) fn standing(&self) -> Result<Standing, Damage> {
         let tip = self.own_row(Keyspace::Meta, record::TIP, "tip", TipRecord::decode)?;
-        let sequence = self.own_row(Keyspace::Meta, record::SEQUENCE, "sequence", keys::parse_height)?;
+        let sequence = self.sequence()?;
         let mut heights = Vec::with_capacity(Keyspace::COUNT);
         for keyspace in Keyspace::ALL {
             heights.push((keyspace, self.own_row(keyspace, record::HEIGHT, "height", keys::parse_height)?));
@@ -95,7 +121,7 @@ impl Handles {
         if heights.iter().any(|(_, stamp)| *stamp != height) {
             return Err(Damage::KeyspacesDisagree(heights));
         }
-        Ok(Standing { tip, sequence: sequence.map_or(0, |number| number.0) })
+        Ok(Standing { tip, sequence })
     }
 
     /// The hash of the block that was committed at `height`.
@@ -104,11 +130,29 @@ impl Handles {
         Ok(row.and_then(|bytes| keys::parse_hash(&bytes)))
     }
 
+    /// Number of the last commit; 0 before the first.
+    fn sequence(&self) -> Result<u64, Damage> {
+        let rows = self.keyspace(Keyspace::Meta).prefix(record::COMMIT_PREFIX);
+        let mut found = Vec::new();
+        for row in rows.take(MAX_COMMITS_NAMED) {
+            let key = row.key().map_err(|error| Damage::Unreadable(error.to_string()))?;
+            found.push(record::parse_commit_key(&key).ok_or(Damage::Row { keyspace: Keyspace::Meta, row: "commit" })?);
+        }
+        match found.as_slice() {
+            [] => Ok(0),
+            [sequence] => Ok(*sequence),
+            _ => Err(Damage::CommitsDisordered(found)),
+        }
+    }
+
     fn own_row<T>(&self, keyspace: Keyspace, key: &[u8], row: &'static str, parse: impl FnOnce(&[u8]) -> Option<T>) -> Result<Option<T>, Damage> {
         let bytes = self.keyspace(keyspace).get(key).map_err(|error| Damage::Unreadable(error.to_string()))?;
         bytes.map(|bytes| parse(&bytes).ok_or(Damage::Row { keyspace, row })).transpose()
     }
 }
+
+/// Commits that a report of disorder names.
+const MAX_COMMITS_NAMED: usize = 4;
 
 /// The journals of all keyspaces together, in bytes; the least that fjall accepts. The more, the longer a start takes.
 const MAX_JOURNAL_BYTES: u64 = 64 << 20;
@@ -117,10 +161,20 @@ impl From<fjall::Error> for EngineError {
     fn from(error: fjall::Error) -> Self {
         match error {
             fjall::Error::Locked => Self::Locked,
-            fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => Self::Io(error),
+            fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) if !is_rot(&error) => Self::Io(error),
             other => Self::Unreadable(other.to_string()),
         }
     }
+}
+
+/// Whether the disk answered, and what it holds is wrong.
+fn is_rot(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::NotFound)
+}
+
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let formatted = panic.downcast_ref::<String>().map(String::as_str);
+    formatted.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words")
 }
 
 /// Whether the disk, or our share of it, is full.

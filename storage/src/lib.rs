@@ -43,6 +43,7 @@ pub use batch::{Batch, Refused};
 pub use close::{CloseError, CloseReport};
 pub use config::Config;
 pub use damage::Damage;
+pub use engine::Usage;
 pub use error::{CommitError, Committed, ReopenError};
 pub use keyspace::Keyspace;
 pub use lease::{Lease, Leases};

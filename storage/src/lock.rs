@@ -6,6 +6,7 @@ use std::{
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
     process,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use primitives::{Clock, SystemClock};
@@ -98,9 +99,13 @@ impl Holder {
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "process {} on {} since {} ms after the Unix epoch", self.pid, self.host, self.since_unix_ms)
+        let since = UNIX_EPOCH + Duration::from_millis(self.since_unix_ms.min(LATEST_UNIX_MS));
+        write!(f, "process {} on {} since {}", self.pid, self.host, humantime::format_rfc3339_seconds(since))
     }
 }
+
+/// The end of the year 9999, the last that can be written. The file may say anything.
+const LATEST_UNIX_MS: u64 = 253_402_300_799_000;
 
 fn describe(holder: Option<&Holder>) -> String {
     holder.map_or_else(|| "a process that has not written its name yet".to_owned(), Holder::to_string)
@@ -123,4 +128,16 @@ fn write(file: &mut File, holder: &Holder) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     file.write_all(&serde_json::to_vec(holder)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_is_described_whatever_its_file_says() {
+        let since = |since_unix_ms| Holder { pid: 7, host: "here".to_owned(), since_unix_ms }.to_string();
+        assert_eq!(since(0), "process 7 on here since 1970-01-01T00:00:00Z");
+        assert_eq!(since(u64::MAX), "process 7 on here since 9999-12-31T23:59:59Z");
+    }
 }

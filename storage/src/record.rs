@@ -3,9 +3,12 @@
 //! ```text
 //! every keyspace   \0axolotl:height         height                          by every batch of a height
 //! Meta             \0tip                    tip, and the tip before its group
-//! Meta             \0sequence               number of the commit            by every commit
+//! Meta             \0commit:<sequence>      nothing                         by every commit, which removes the one before
 //! Meta             \0hash:<height>          block hash                      so that a repeated height can be recognised
 //! ```
+//!
+//! The engine orders commits by a number that no checksum protects. A commit that changed its place brings the row of
+//! the commit before it back, or its own: exactly one `\0commit:` row is there when all commits are in order.
 
 use primitives::{B256, Height};
 
@@ -15,14 +18,25 @@ use crate::{Keyspace, Tip, keys};
 pub(crate) const HEIGHT: &[u8] = b"\0axolotl:height";
 /// The row in `Meta` that holds the tip.
 pub(crate) const TIP: &[u8] = b"\0tip";
-/// The row in `Meta` that counts commits.
-pub(crate) const SEQUENCE: &[u8] = b"\0sequence";
+/// What the rows in `Meta` begin with that count commits.
+pub(crate) const COMMIT_PREFIX: &[u8] = b"\0commit:";
 
 const HASH_PREFIX: &[u8] = b"\0hash:";
 
 /// The row in `Meta` that holds the hash of the block at `height`.
 pub(crate) fn hash_key(height: Height) -> Vec<u8> {
     [HASH_PREFIX, &keys::height(height)].concat()
+}
+
+/// The row in `Meta` that the commit number `sequence` leaves.
+pub(crate) fn commit_key(sequence: u64) -> Vec<u8> {
+    [COMMIT_PREFIX, &sequence.to_be_bytes()].concat()
+}
+
+/// Reads what [`commit_key`] wrote.
+pub(crate) fn parse_commit_key(key: &[u8]) -> Option<u64> {
+    let number = key.strip_prefix(COMMIT_PREFIX)?;
+    Some(u64::from_be_bytes(number.try_into().ok()?))
 }
 
 /// Whether nobody else may write or see this row.

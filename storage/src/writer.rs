@@ -7,10 +7,10 @@ use std::{
 };
 
 use fjall::OwnedWriteBatch;
-use primitives::{Disk, Filesystem, Height};
+use primitives::{Disk, Filesystem};
 
 use crate::{
-    Batch, CommitError, Committed, Config, Keyspace, Leases, OpenError, Opened, ReopenError, Tip,
+    Batch, CommitError, Committed, Config, Keyspace, Leases, OpenError, Opened, ReopenError, Tip, Usage,
     engine::{Handles, is_no_space},
     keys,
     open::{self, Sound},
@@ -86,10 +86,9 @@ impl Writer {
         matches!(self.state, State::Open { .. })
     }
 
-    /// Bytes of the database on disk, and of its journals among them; none while it is shut.
-    pub fn disk_bytes(&self) -> Option<(u64, u64)> {
-        let database = &self.handles()?.database;
-        Some((database.disk_space().ok()?, database.journal_disk_space().ok()?))
+    /// What the database takes up; none while it is shut or cannot say.
+    pub fn usage(&self) -> Option<Usage> {
+        self.handles()?.usage().ok()
     }
 
     /// Writes all of `batches` as one: durable when this returns, or not at all.
@@ -228,7 +227,7 @@ impl Drop for Writer {
 /// The engine's batch: all writes, and the rows by which damage is recognised.
 fn assemble(handles: &Handles, plan: &Plan<'_>, before: Option<Tip>, next: Acknowledged) -> OwnedWriteBatch {
     let writes = plan.batches.iter().flat_map(|batch| batch.writes());
-    let mut batch = handles.synced_batch(writes.clone().count() + Keyspace::COUNT + plan.batches.len() + 2);
+    let mut batch = handles.synced_batch(writes.clone().count() + Keyspace::COUNT + plan.batches.len() + 3);
     for write in writes {
         let keyspace = handles.keyspace(write.keyspace);
         match &write.value {
@@ -237,7 +236,8 @@ fn assemble(handles: &Handles, plan: &Plan<'_>, before: Option<Tip>, next: Ackno
         }
     }
     let meta = handles.keyspace(Keyspace::Meta);
-    batch.insert(meta, record::SEQUENCE, keys::height(Height(next.sequence)));
+    batch.insert(meta, record::commit_key(next.sequence), b"".as_slice());
+    batch.remove(meta, record::commit_key(next.sequence - 1));
     if let Some(tip) = plan.tip.filter(|_| plan.moves_tip()) {
         for committed in plan.batches.iter().filter_map(|batch| batch.tip()) {
             batch.insert(meta, record::hash_key(committed.height), keys::hash(&committed.hash));

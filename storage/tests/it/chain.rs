@@ -7,6 +7,8 @@ use storage::{Batch, Config, Keyspace, Lease, Opened, Tip, Writer, keys};
 
 /// Accounts that every block changes.
 const ACCOUNTS: u64 = 5;
+/// Slots of which every block changes the next one.
+const SLOTS: u64 = 7;
 
 pub fn config() -> Config {
     Config { cache_bytes: 1 << 20, ..Config::default_for_validator() }
@@ -30,6 +32,7 @@ pub fn block(height: u64) -> Batch {
     for account in 0..ACCOUNTS {
         batch.put(Keyspace::Accounts, account.to_be_bytes(), height.to_be_bytes());
     }
+    batch.put(Keyspace::Slots, [(height % SLOTS) as u8], height.to_be_bytes());
     batch
 }
 
@@ -60,8 +63,12 @@ pub fn is_whole(lease: &Lease, height: u64) -> bool {
             && lease.get(Keyspace::HeaderIndex, &keys::hash(&tip.hash)).unwrap() == Some(keys::height(tip.height).to_vec().into())
     };
     let has_account = |account: u64| lease.get(Keyspace::Accounts, &account.to_be_bytes()).unwrap() == Some(height.to_be_bytes().to_vec().into());
+    let has_slot = |number: u64| lease.get(Keyspace::Slots, &[(number % SLOTS) as u8]).unwrap() == Some(number.to_be_bytes().to_vec().into());
     let last = lease.last(Keyspace::Headers).unwrap().and_then(|row| keys::parse_height(&row.key));
-    (0..=height).all(has_block) && (0..ACCOUNTS).all(has_account) && last == Some(Height(height))
+    (0..=height).all(has_block)
+        && (0..ACCOUNTS).all(has_account)
+        && (height.saturating_sub(SLOTS - 1)..=height).all(has_slot)
+        && last == Some(Height(height))
 }
 
 pub fn hash(byte: u8) -> B256 {

@@ -129,3 +129,12 @@ fn undecided_bodies_go_with_all_their_rounds() {
     assert_eq!((lease.undecided_body(&hash(1)).unwrap(), lease.undecided_body(&hash(2)).unwrap()), (None, None));
     assert!(lease.undecided_body(&hash(3)).unwrap().is_some());
 }
+
+#[test]
+fn what_the_database_takes_up_is_known() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut writer, _) = open(directory.path());
+    grow(&mut writer, 5);
+    let usage = writer.usage().unwrap();
+    assert!(usage.journals == 1 && usage.unflushed_bytes > 0 && usage.disk_bytes >= usage.journal_bytes, "{usage:?}");
+}

@@ -4,13 +4,16 @@ use std::{
     collections::BTreeMap,
     fs,
     io::Write,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
-use rand::Rng;
-use storage::{Damage, Keyspace, OpenError, Writer};
+use rand::{Rng, seq::IndexedRandom};
+use storage::{Config, Damage, Keyspace, OpenError, Writer};
 
-use crate::chain::{config, grow, is_whole, note, open, tip};
+use tempfile::TempDir;
+
+use crate::chain::{config, grow, is_whole, note, tip};
 
 const HEIGHT: u64 = 40;
 const TRIES: usize = 100;
@@ -27,10 +30,19 @@ struct Contents {
 }
 
 impl Template {
-    /// Forty blocks, and loose batches behind each of them.
+    /// Forty blocks, and loose batches behind each of them, all in the journal.
     fn new() -> Self {
+        Self::with(config())
+    }
+
+    /// The same, with most of it in tables too, to a different height in each keyspace.
+    fn flushed() -> Self {
+        Self::with(Config { memtable_bytes: 4 << 10, ..config() })
+    }
+
+    fn with(config: Config) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let (mut writer, _) = open(directory.path());
+        let (mut writer, _) = Writer::open(directory.path(), config).unwrap();
         for height in 0..=HEIGHT {
             grow(&mut writer, height);
             writer.commit(&[note(&height.to_string())]).unwrap();
@@ -46,7 +58,7 @@ impl Template {
         (path, contents.used.len())
     }
 
-    fn lay_out(&self) -> tempfile::TempDir {
+    fn lay_out(&self) -> TempDir {
         let directory = tempfile::tempdir().unwrap();
         for (path, contents) in &self.files {
             let path = directory.path().join(path);
@@ -56,6 +68,19 @@ impl Template {
             file.set_len(contents.length).unwrap();
         }
         directory
+    }
+
+    fn flip(&self, directory: &TempDir, path: &Path, at: usize, flip: u8) {
+        let file = fs::File::options().write(true).open(directory.path().join(path)).unwrap();
+        file.write_at(&[self.files[path].used[at] ^ flip], at as u64).unwrap();
+    }
+
+    /// The files of the tables, all that are not empty.
+    fn tables(&self) -> Vec<&Path> {
+        let is_table = |path: &&PathBuf| path.starts_with("ledger/keyspaces") && !self.files[*path].used.is_empty();
+        let tables = self.files.keys().filter(is_table).map(PathBuf::as_path).collect::<Vec<_>>();
+        assert!(tables.iter().any(|path| path.parent().is_some_and(|parent| parent.ends_with("tables"))), "nothing was flushed");
+        tables
     }
 }
 
@@ -95,26 +120,50 @@ fn is_refused(directory: &Path, what: &str) -> bool {
 
 #[test]
 fn a_flipped_byte_in_the_journal_is_never_a_silent_rollback() {
-    let template = Template::new();
-    let (journal, used) = template.journal();
+    let templates = [Template::new(), Template::flushed()];
     let mut refused = 0;
-    for _ in 0..TRIES {
+    for number in 0..TRIES {
+        let template = &templates[number % 2];
+        let (journal, used) = template.journal();
         let (at, flip) = (rand::rng().random_range(0..used), rand::rng().random_range(1..=255u8));
         let directory = template.lay_out();
-        let path = directory.path().join(journal);
-        let mut bytes = fs::read(&path).unwrap();
-        bytes[at] ^= flip;
-        fs::write(&path, bytes).unwrap();
+        template.flip(&directory, journal, at, flip);
         refused += usize::from(is_refused(directory.path(), &format!("byte {at} of {used} xor {flip:#x}")));
     }
     assert!(refused > TRIES / 2, "only {refused} of {TRIES} were noticed");
 }
 
+/// The engine protects the contents of a commit by a checksum, but not the number by which it orders commits.
+#[test]
+fn a_commit_that_changed_its_place_is_noticed() {
+    let template = Template::new();
+    let (journal, _) = template.journal();
+    let used = &template.files[journal].used;
+    let ends = used.windows(TRAILER.len()).enumerate().filter(|(_, window)| *window == TRAILER).map(|(at, _)| at + TRAILER.len());
+    let numbers = ends.map(|start| start + NUMBER_OFFSET).filter(|number| number + 8 < used.len()).collect::<Vec<_>>();
+    assert!(numbers.len() as u64 > HEIGHT);
+    let mut refused = 0;
+    for (batch, at) in numbers.iter().enumerate() {
+        let flip = if batch % 2 == 0 { 0x7f } else { 1 << (batch % 7) };
+        let directory = template.lay_out();
+        template.flip(&directory, journal, *at, flip);
+        refused += usize::from(is_refused(directory.path(), &format!("number of batch {batch} xor {flip:#x}")));
+    }
+    // To swap with nobody is no damage.
+    assert!(refused > numbers.len() / 2, "only {refused} of {} were noticed", numbers.len());
+}
+
+/// What ends every batch in the journal.
+const TRAILER: &[u8] = b"FJL\x03";
+/// Behind a tag and the number of items.
+const NUMBER_OFFSET: usize = 5;
+
 #[test]
 fn a_cut_journal_is_never_a_silent_rollback() {
-    let template = Template::new();
-    let (journal, used) = template.journal();
-    for _ in 0..TRIES {
+    let templates = [Template::new(), Template::flushed()];
+    for number in 0..TRIES {
+        let template = &templates[number % 2];
+        let (journal, used) = template.journal();
         let length = rand::rng().random_range(0..used);
         let directory = template.lay_out();
         fs::File::options().write(true).open(directory.path().join(journal)).unwrap().set_len(length as u64).unwrap();
@@ -123,9 +172,28 @@ fn a_cut_journal_is_never_a_silent_rollback() {
 }
 
 #[test]
+fn a_flipped_byte_in_a_table_never_gives_a_wrong_row() {
+    let template = Template::flushed();
+    let tables = template.tables();
+    for _ in 0..TRIES {
+        let table = tables.choose(&mut rand::rng()).unwrap();
+        let at = rand::rng().random_range(0..template.files[*table].used.len());
+        let directory = template.lay_out();
+        template.flip(&directory, table, at, rand::rng().random_range(1..=255u8));
+        let Ok((writer, opened)) = Writer::open(directory.path(), config()) else { continue };
+        assert_eq!(opened.tip, Some(tip(HEIGHT)));
+        let lease = writer.leases().lease("test");
+        for height in 0..=HEIGHT {
+            let header = lease.get(Keyspace::Headers, &height.to_be_bytes());
+            assert!(header.is_err() || header == Ok(Some(tip(height).hash.to_vec().into())), "byte {at} of {}: {header:?}", table.display());
+        }
+    }
+}
+
+#[test]
 fn a_lost_journal_or_database_is_noticed() {
-    let template = Template::new();
-    for lost in [template.journal().0, Path::new("ledger")] {
+    let (template, flushed) = (Template::new(), Template::flushed());
+    for (template, lost) in [(&template, template.journal().0), (&flushed, flushed.journal().0), (&template, Path::new("ledger"))] {
         let directory = template.lay_out();
         let path = directory.path().join(lost);
         if path.is_dir() {
