@@ -10,9 +10,10 @@ use tokio::time::Instant;
 
 use crate::chaos::{FaultInjection, InjectError};
 use crate::child::Child;
-use crate::events::{EventKind, Events};
+use crate::events::Events;
 use crate::exit::{EXIT_ESCALATED, Escalation};
 use crate::family::Family;
+use crate::faults::Faults;
 use crate::fence::Fence;
 use crate::metrics::Metrics;
 use crate::order::{Node, TreeError, start_order, stop_order};
@@ -190,27 +191,14 @@ impl Running {
         })
     }
 
-    /// Arms a fault. Refused unless the configuration allows it.
-    pub fn inject(&self, fault: FaultInjection) -> Result<(), InjectError> {
-        let FaultInjection { child, kind, on } = fault;
-        if !self.chaos {
-            return Err(InjectError::Disabled);
-        }
-        let what = format!("{kind:?} on {on:?}");
-        let armed = self.shared.registry.find(&child, |row| row.port.vitals().chaos.arm(kind, on));
-        match armed {
-            None => Err(InjectError::Unknown(child)),
-            Some(false) => Err(InjectError::TooMany(child)),
-            Some(true) => {
-                self.shared.events.tell(&child, 0, EventKind::Injected { what });
-                Ok(())
-            }
-        }
+    /// A handle for injecting faults that may be given away.
+    pub fn faults(&self) -> Faults {
+        Faults { shared: self.shared.clone(), enabled: self.chaos }
     }
 
-    /// Disarms all faults of a child. `false`: there is no such child.
-    pub fn clear_faults(&self, child: &str) -> bool {
-        self.shared.registry.find(child, |row| row.port.vitals().chaos.clear()).is_some()
+    /// Arms a fault; see [`Faults::inject`].
+    pub fn inject(&self, fault: FaultInjection) -> Result<(), InjectError> {
+        self.faults().inject(fault)
     }
 }
 

@@ -138,3 +138,31 @@ async fn who_is_busy_for_two_seconds_is_called_slow_before_it_is_called_hung() {
     assert!(!running.snapshot().is_healthy());
     let _ = running.stop("test").await;
 }
+
+#[tokio::test]
+async fn a_panic_tells_its_place_where_the_process_notes_it() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        note_panic(info);
+        default(info);
+    }));
+    let (address, spec) = probe("a", &Record::default());
+    let running = run(vec![spec]).await;
+    address.try_send(Told::Panic).unwrap();
+    assert_eq!(address.ask(SOON, Told::Ask).await, Ok(0));
+    let exit = running.snapshot().child("a").unwrap().last_exit.clone().unwrap();
+    assert!(exit.contains("told to panic at ") && exit.contains("probe.rs:"), "{exit}");
+    let _ = running.stop("test").await;
+}
+
+#[tokio::test]
+async fn a_fault_that_was_cleared_strikes_nobody() {
+    let (address, spec) = probe("a", &Record::default());
+    let running = run(vec![spec]).await;
+    let faults = running.faults();
+    faults.inject(inject("a", FaultKind::Error, Strike::Probability { per_mille: 1000, seed: 1 })).unwrap();
+    assert_eq!(address.ask(SOON, Told::Ask).await, Err(AskError::Crashed));
+    assert!(faults.clear("a") && !faults.clear("z"));
+    assert_eq!(address.ask(SOON, Told::Ask).await, Ok(0));
+    let _ = running.stop("test").await;
+}

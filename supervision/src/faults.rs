@@ -1,0 +1,42 @@
+//! Injecting faults into a running tree.
+
+use std::sync::Arc;
+
+use crate::chaos::{FaultInjection, InjectError};
+use crate::events::EventKind;
+use crate::shared::Shared;
+
+/// Arms and disarms faults, where the tree's configuration allows it.
+#[derive(Clone)]
+pub struct Faults {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) enabled: bool,
+}
+
+impl Faults {
+    /// Arms a fault. Refused unless [`crate::Config::chaos`] is set.
+    pub fn inject(&self, fault: FaultInjection) -> Result<(), InjectError> {
+        let FaultInjection { child, kind, on } = fault;
+        if !self.enabled {
+            return Err(InjectError::Disabled);
+        }
+        let what = format!("{kind:?} on {on:?}");
+        let armed = self.shared.registry.find(&child, |row| {
+            let vitals = row.port.vitals();
+            (vitals.chaos.arm(kind, on), vitals.fence.current())
+        });
+        match armed {
+            None => Err(InjectError::Unknown(child)),
+            Some((false, _)) => Err(InjectError::TooMany(child)),
+            Some((true, incarnation)) => {
+                self.shared.events.tell(&child, incarnation.0, EventKind::Injected { what });
+                Ok(())
+            }
+        }
+    }
+
+    /// Disarms all faults of a child. `false`: there is no such child.
+    pub fn clear(&self, child: &str) -> bool {
+        self.shared.registry.find(child, |row| row.port.vitals().chaos.clear()).is_some()
+    }
+}
