@@ -68,6 +68,7 @@ pub(super) fn check(genesis: &Genesis, mistakes: &mut Vec<Mistake>) {
     check_consensus(&genesis.consensus, mistakes);
     check_system_contracts(genesis, mistakes);
     check_development_keys(genesis, mistakes);
+    check_storage(genesis, mistakes);
 }
 
 fn check_numbers(genesis: &Genesis, mistakes: &mut Vec<Mistake>) {
@@ -121,6 +122,18 @@ fn check_system_contracts(genesis: &Genesis, mistakes: &mut Vec<Mistake>) {
             let value = found.map_or("nothing".to_owned(), |code| format!("{} bytes of other code", code.len()));
             let remedy = format!("every block calls this system contract; give it nonce 1 and code {code}");
             mistakes.push(Mistake::new(format!("alloc.{address}"), value, remedy));
+        }
+    }
+}
+
+/// An account with neither code nor a nonce counts as empty: it would be removed when touched, and its storage with it.
+fn check_storage(genesis: &Genesis, mistakes: &mut Vec<Mistake>) {
+    for (address, account) in &genesis.alloc {
+        let has_storage = account.storage.as_ref().is_some_and(|storage| storage.values().any(|value| !value.is_zero()));
+        let is_bare = account.nonce.unwrap_or_default() == 0 && account.code.as_ref().is_none_or(|code| code.is_empty());
+        if has_storage && is_bare {
+            let remedy = "an account with neither code nor nonce cannot keep storage; give it nonce 1 or remove the storage";
+            mistakes.push(Mistake::new(format!("alloc.{address}"), "storage only", remedy));
         }
     }
 }

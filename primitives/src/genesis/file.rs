@@ -427,6 +427,13 @@ mod tests {
     }
 
     #[test]
+    fn storage_without_code_or_nonce_is_refused() {
+        let address = "0x1111111111111111111111111111111111111111";
+        let account = json!({"balance": "0x1", "storage": {format!("0x{:064x}", 1): format!("0x{:064x}", 2)}});
+        refused(|file| file["alloc"][address] = account, "alloc.0x1111111111111111111111111111111111111111");
+    }
+
+    #[test]
     fn the_development_mnemonic_is_refused_on_a_testnet_and_on_mainnet() {
         for kind in ["testnet", "mainnet"] {
             refused(|file| file["network_kind"] = kind.into(), "alloc.0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
