@@ -100,7 +100,7 @@ impl Simulation<'_> {
         let failure = OnceLock::new();
         let database = Database::new(self.state, &failure);
         let state = State::builder().with_database(WrapDatabaseRef(&database)).build();
-        let mut interrupt = Interrupt { cancel: self.cancel, steps: 0 };
+        let mut interrupt = Interrupt { cancel: self.cancel, steps: 0, is_over: false };
         let transaction = self.transaction(request, gas)?;
         let environment = self.environment(transaction.gas_price);
         let mut evm = EthEvmFactory::default().create_evm_with_inspector(state, environment, &mut interrupt);
@@ -199,13 +199,16 @@ fn type_of(request: &CallRequest, has_fees: bool) -> u8 {
 struct Interrupt<'a> {
     cancel: &'a Cancel,
     steps: u32,
+    is_over: bool,
 }
 
 impl<C> Inspector<C> for Interrupt<'_> {
     fn step(&mut self, interpreter: &mut Interpreter, _: &mut C) {
         self.steps = self.steps.wrapping_add(1);
-        if self.steps % STEPS_PER_LOOK == 0 && self.cancel.is_cancelled() {
-            self.steps = u32::MAX - 1;
+        if self.steps.is_multiple_of(STEPS_PER_LOOK) {
+            self.is_over = self.cancel.is_cancelled();
+        }
+        if self.is_over {
             interpreter.halt(InstructionResult::OutOfGas);
         }
     }

@@ -121,9 +121,11 @@ impl Embedded {
 
     fn place_on(&self, parent: &B256) -> Result<Parent, BuildError> {
         let tree = self.tree.lock();
+        let (root, header, _) = tree.branches.finalised();
         let number = match tree.branches.get(parent) {
             Some(block) => block.number(),
-            None => tree.branches.finalised().1.number,
+            None if *parent == root => header.number,
+            None => return Err(BuildError::UnknownParent { parent: *parent }),
         };
         tree.branches.parent_of(parent, number + 1, None).map_err(|error| match error {
             NoParent::Unknown => BuildError::UnknownParent { parent: *parent },

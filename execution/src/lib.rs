@@ -24,6 +24,8 @@ mod rules;
 mod senders;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod trie;
 mod verdict;
 

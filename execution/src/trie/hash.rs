@@ -85,7 +85,7 @@ pub(super) fn hash_children_in_parallel(root: &mut Link, prefix: &[u8], written:
     written.extend(parts.into_iter().flatten());
 }
 
-/// Forgets hashed nodes more than `levels` below the root. Looks only at what was touched since the last time.
+/// Forgets all but `levels` levels of hashed nodes. Looks only at what was touched since the last time.
 pub(super) fn prune(link: &mut Link, levels: usize) {
     let Link::Loaded(node) = link else { return };
     if !node.is_touched {

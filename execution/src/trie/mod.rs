@@ -67,7 +67,7 @@ impl Trie {
         Ok(self.hash(is_large, changes))
     }
 
-    /// Keeps `levels` levels below the root in memory.
+    /// Keeps `levels` levels in memory, the root being the first.
     pub fn prune(&mut self, levels: usize) {
         if let Some(root) = &mut self.root {
             hash::prune(root, levels);

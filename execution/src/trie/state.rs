@@ -6,10 +6,10 @@ use alloy_trie::EMPTY_ROOT_HASH;
 use super::{Trie, TrieError};
 use crate::{Account, StateChanges, StateReader};
 
-/// Levels of the account trie that stay in memory: some 70,000 nodes when full.
-const ACCOUNT_LEVELS: usize = 4;
-/// Levels of each remembered storage trie that stay in memory.
-const STORAGE_LEVELS: usize = 2;
+/// Levels of the account trie that stay in memory, the root's among them: 70,000 nodes or 50 MB when full.
+const ACCOUNT_LEVELS: usize = 5;
+/// Levels of each remembered storage trie that stay in memory: 273 nodes when full.
+const STORAGE_LEVELS: usize = 3;
 /// Storage tries whose top stays in memory: those changed last.
 const MAX_STORAGE_TRIES: usize = 64;
 
