@@ -46,7 +46,10 @@ pub use identity::Identity;
 pub use inbound::{Inbound, InboundError, Received};
 pub use lane::Lane;
 pub use limits::{Limits, QueueLimits};
-pub use message::Message;
+pub use message::{
+    BlockChunk, CurrentRequest, Farewell, GetBlocks, GetParts, Goodbye, Message, Part, PartsStart, Ping, Pong, StandingAnswer, StandingRequest,
+    Status, Transactions,
+};
 pub use net::{Listener, Net, Tcp, TcpDoor};
 pub use outbound::{Outbound, SendError, WriteError, Writer};
 pub use proof::ValidatorProof;
