@@ -17,6 +17,7 @@ use std::{
 };
 
 use primitives::SecretKey;
+use storage::{DirectoryLock, LockError};
 
 use crate::{
     exit::{ExitCode, Failure},
@@ -109,16 +110,20 @@ impl Home {
             let failure = Failure::config("there is a home already").at(self.root.display().to_string());
             return Err(failure.remedy("choose another directory, or use this one with `axolotl start --home`"));
         }
-        for directory in ["config", "keys", "data"] {
-            let path = self.root.join(directory);
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|error| Failure::io("making a directory", &path, &error))?;
-        }
+        self.make_directories()?;
         keys::write(&self.node_key_file(), contents.node_key)?;
         if let Some(key) = contents.validator_key {
             keys::write(&self.validator_key_file(), key)?;
         }
         write(&self.genesis_file(), contents.genesis)?;
         write(&self.config_file(), contents.config)
+    }
+
+    /// Makes the directories, for their owner only.
+    pub fn make_directories(&self) -> Result<(), Failure> {
+        ["config", "keys", "data"].map(|name| self.root.join(name)).iter().try_for_each(|path| {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| Failure::io("making a directory", path, &error))
+        })
     }
 
     /// The text of the configuration file.
@@ -130,23 +135,17 @@ impl Home {
         })
     }
 
-    /// Writes another configuration or genesis over the one that is there.
-    pub fn replace(&self, path: &Path, text: &str) -> Result<(), Failure> {
-        write(path, text)
-    }
-
     /// Refuses when a process runs on this home.
     pub fn refuse_if_held(&self) -> Result<(), Failure> {
-        let path = self.lock_file();
-        let Ok(file) = fs::File::open(&path) else { return Ok(()) };
-        match file.try_lock() {
-            Err(fs::TryLockError::WouldBlock) => {
-                let holder = fs::read_to_string(&path).unwrap_or_default();
-                let holder = if holder.trim().is_empty() { "another process".to_owned() } else { holder.trim().replace('\n', ", ") };
-                let failure = Failure::new(ExitCode::LockHeld, "the home is in use").at(format!("{}, held by {holder}", path.display()));
-                Err(failure.remedy("stop that process first, or choose another directory"))
-            }
-            _ => Ok(()),
+        let held = |who: String| {
+            let failure = Failure::new(ExitCode::LockHeld, "the home is in use").at(format!("{}, held by {who}", self.lock_file().display()));
+            Err(failure.remedy("stop that process first, or choose another directory"))
+        };
+        match DirectoryLock::holder(&self.root) {
+            Ok(None) => Ok(()),
+            Ok(Some(holder)) => held(format!("pid {} on {}", holder.pid, holder.host)),
+            Err(LockError::Held { .. }) => held("a process that is just starting".to_owned()),
+            Err(LockError::Io { path, source }) => Err(Failure::io("looking at the lock", &path, &source)),
         }
     }
 
@@ -185,7 +184,7 @@ impl Home {
 }
 
 /// Writes the whole file or leaves the old one.
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
+pub fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let beside = path.with_extension("new");
     let attempt = || {
         let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&beside)?;
@@ -246,12 +245,11 @@ mod tests {
     #[test]
     fn a_held_home_is_refused_with_its_holder() {
         let (_directory, home) = made();
-        fs::write(home.lock_file(), "pid 42\nhost here\n").unwrap();
-        let lock = fs::File::open(home.lock_file()).unwrap();
-        assert_eq!(home.refuse_if_held(), Ok(()));
-        lock.lock().unwrap();
+        let lock = DirectoryLock::acquire(home.root()).unwrap();
         let refused = home.start_fresh("alpha").unwrap_err();
         assert_eq!(refused.code, ExitCode::LockHeld);
-        assert!(refused.at[0].contains("pid 42, host here"), "{refused}");
+        assert!(refused.at[0].contains(&format!("pid {} on", std::process::id())), "{refused}");
+        drop(lock);
+        assert_eq!(home.refuse_if_held(), Ok(()));
     }
 }

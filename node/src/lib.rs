@@ -2,7 +2,17 @@
 //!
 //! Only this crate reads files, flags and the environment; every other receives values. A command is turned into a
 //! checked value first ([`launch::Launch`], [`localnet::Localnet`]), and only then does anything run.
+//!
+//! ```text
+//!   main -> cli -> launch, localnet      what to run: home, genesis, configuration, keys, open doors
+//!                    |
+//!                    v
+//!                  run                   the runtime and the trees, until told to stop
+//!   telemetry, terminal, client          what others see of it
+//! ```
 
+pub mod cli;
+pub mod client;
 pub mod config;
 pub mod development;
 pub mod exit;
@@ -14,3 +24,22 @@ pub mod listeners;
 pub mod localnet;
 pub mod network;
 pub mod ports;
+pub mod run;
+pub mod telemetry;
+pub mod terminal;
+
+use std::io::Write;
+
+/// The whole program: reads the command line and the environment of this process, and answers its exit code.
+pub fn main() -> std::process::ExitCode {
+    let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
+    let environment = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+    match cli::run(std::env::args_os(), environment, &mut std::io::stdout()) {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            // With stderr gone, the exit code still tells.
+            let _ = writeln!(std::io::stderr(), "{failure}");
+            failure.code.into()
+        }
+    }
+}

@@ -16,7 +16,7 @@ use crate::{
     development,
     exit::{ExitCode, Failure},
     genesis_file::{self, DEVELOPMENT_CHAIN_ID, Wishes},
-    home::Home,
+    home::{self, Home},
     launch::{self, Launch, Placing},
     listeners::Listeners,
     network::{self, Member, NetworkFile},
@@ -117,12 +117,12 @@ pub fn initial_state(genesis: &Genesis) -> Value {
     })
 }
 
-fn home(request: &Request, index: usize) -> Home {
+fn home_of(request: &Request, index: usize) -> Home {
     Home::at(request.directory.join(network::name(index)))
 }
 
 fn existing_genesis(request: &Request) -> Result<Option<Genesis>, Failure> {
-    let first = home(request, 0);
+    let first = home_of(request, 0);
     if first.exists() { genesis_file::load(&first.genesis_file()).map(Some) } else { Ok(None) }
 }
 
@@ -150,11 +150,12 @@ fn keep(request: &Request, genesis: Genesis) -> Result<Genesis, Failure> {
 /// Empties the homes for a new chain. Keys and configurations stay, as far as the number of validators lets them.
 fn begin_anew(request: &Request, old: &Genesis, new: &Genesis, members: &[Member]) -> Result<Vec<PathBuf>, Failure> {
     if old.network_kind != NetworkKind::Dev {
-        let failure = Failure::config("only a development network can be started afresh").at(home(request, 0).genesis_file().display().to_string());
+        let failure =
+            Failure::config("only a development network can be started afresh").at(home_of(request, 0).genesis_file().display().to_string());
         return Err(failure.remedy("use another --data-dir"));
     }
     let old_count = old.validators.len();
-    let homes = (0..old_count.max(members.len())).map(|index| (index, home(request, index))).filter(|(_, home)| home.exists());
+    let homes = (0..old_count.max(members.len())).map(|index| (index, home_of(request, index))).filter(|(_, home)| home.exists());
     let homes: Vec<_> = homes.collect();
     homes.iter().try_for_each(|(_, home)| home.refuse_if_held())?;
     let mut archived = Vec::new();
@@ -166,9 +167,9 @@ fn begin_anew(request: &Request, old: &Genesis, new: &Genesis, members: &[Member
             let kept: Vec<_> =
                 resolved.settings.iter().filter(|(_, setting)| setting.origin != Origin::Default).map(|(path, setting)| (*path, setting)).collect();
             let text = network::config_text(&network::placement(members, *index, &home_ports(request, members.len())?), &kept);
-            home.replace(&home.config_file(), &text)?;
+            home::write(&home.config_file(), &text)?;
         }
-        home.replace(&home.genesis_file(), &new.to_json())?;
+        home::write(&home.genesis_file(), &new.to_json())?;
     }
     Ok(archived)
 }
@@ -185,7 +186,7 @@ fn home_ports(request: &Request, count: usize) -> Result<Vec<Ports>, Failure> {
 fn make_missing_homes(request: &Request, genesis: &Genesis, members: &[Member]) -> Result<(), Failure> {
     let ports = home_ports(request, members.len())?;
     // The first home says what the network is, so it is made last: an interrupted run is simply begun again.
-    for index in (0..members.len()).rev().filter(|index| !home(request, *index).exists()) {
+    for index in (0..members.len()).rev().filter(|index| !home_of(request, *index).exists()) {
         network::make_home(&request.directory, members, index, genesis, &ports)?;
     }
     Ok(())
@@ -204,7 +205,7 @@ fn open(request: &Request, members: &[Member]) -> Result<Vec<Launch>, Failure> {
     let mut free = free.map(Vec::into_iter);
     let launch = |(index, member): (usize, &Member)| {
         let flags = Placing::Flags(flags(request, members, index, moved.as_deref()));
-        launch::open(member.name.clone(), home(request, index), flags, &request.environment, free.as_mut().and_then(Iterator::next))
+        launch::open(member.name.clone(), home_of(request, index), flags, &request.environment, free.as_mut().and_then(Iterator::next))
     };
     members.iter().enumerate().map(launch).collect()
 }

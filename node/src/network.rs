@@ -12,7 +12,7 @@ use crate::{
     config::{Override, Setting, Value, schema},
     development,
     exit::Failure,
-    home::{Contents, Home},
+    home::{self, Contents, Home},
     keys,
     ports::Ports,
 };
@@ -127,7 +127,7 @@ impl NetworkFile {
     pub fn write(&self, directory: &Path) -> Result<PathBuf, Failure> {
         let path = directory.join("network.json");
         let text = serde_json::to_string_pretty(self).expect("strings and numbers are always JSON");
-        Home::at(directory).replace(&path, &(text + "\n"))?;
+        home::write(&path, &(text + "\n"))?;
         Ok(path)
     }
 }

@@ -2,7 +2,11 @@
 //!
 //! Every layer is read whole, and every mistake is kept: an unknown key, a value of the wrong type, a line that is no TOML.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
 use toml::{
@@ -90,9 +94,9 @@ impl Layers<'_> {
         self.mistakes.push(Mistake { key: key.into(), value: value.to_string(), origin, remedy: remedy.into() });
     }
 
-    fn file(&mut self, path: &PathBuf, text: &str) {
+    fn file(&mut self, path: &Path, text: &str) {
         let line = |offset: usize| text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1;
-        let origin = |offset: usize| Origin::File { path: path.clone(), line: line(offset) };
+        let origin = |offset: usize| Origin::File { path: path.to_owned(), line: line(offset) };
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let offset = error.span().map_or(0, |span| span.start);

@@ -46,6 +46,10 @@ pub struct Chain {
 #[derive(Clone, Debug)]
 pub struct Rpc {
     pub listen: SocketAddr,
+    /// Host names under which browsers may reach us, besides loopback and IP addresses.
+    pub hosts: Vec<String>,
+    /// Pages that may call us.
+    pub origins: Vec<String>,
 }
 
 #[derive(Clone, Debug)]

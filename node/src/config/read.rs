@@ -23,7 +23,7 @@ impl Reader<'_> {
     pub fn config(&mut self) -> Config {
         let config = Config {
             chain: Chain { name: self.name("chain.name") },
-            rpc: Rpc { listen: self.socket("rpc.listen") },
+            rpc: Rpc { listen: self.socket("rpc.listen"), hosts: self.list("rpc.hosts"), origins: self.origins("rpc.origins") },
             p2p: P2p {
                 listen: self.socket("p2p.listen"),
                 peers: self.peers("p2p.peers"),
@@ -84,13 +84,32 @@ impl Reader<'_> {
         self.parse(path, |text| SocketAddr::from_str(text).ok(), remedy, SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
+    fn list(&self, path: &str) -> Vec<String> {
+        match self.settings.get(path).map(|setting| &setting.value) {
+            Some(Value::List(items)) => items.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn origins(&mut self, path: &str) -> Vec<String> {
+        let origins = self.list(path);
+        for origin in &origins {
+            let is_origin = origin.split_once("://").is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.is_empty() && !rest.contains('/'));
+            if origin != "*" && !is_origin {
+                self.refuse(path, origin, "is no origin; write scheme://host or scheme://host:port without a path, or \"*\"");
+            }
+        }
+        origins
+    }
+
     fn peers(&mut self, path: &str) -> Vec<PeerAddress> {
-        let Some(Value::List(items)) = self.settings.get(path).map(|setting| &setting.value) else { return Vec::new() };
         let mut peers = Vec::new();
-        for item in items {
+        for item in self.list(path) {
             match item.parse() {
                 Ok(peer) => peers.push(peer),
-                Err(_) => self.refuse(path, item, "is no peer address; write \"host:port\" or \"nodeid@host:port\", where nodeid is 20 bytes of hex"),
+                Err(_) => {
+                    self.refuse(path, &item, "is no peer address; write \"host:port\" or \"nodeid@host:port\", where nodeid is 20 bytes of hex")
+                }
             }
         }
         peers

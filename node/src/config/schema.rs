@@ -30,6 +30,8 @@ const fn key(path: &'static str, kind: Kind, default: &'static str, about: &'sta
 pub const KEYS: &[Key] = &[
     key("chain.name", Kind::Text, "\"alpha\"", "Name of the chain; its files are in data/<name>/."),
     key("rpc.listen", Kind::Text, "\"127.0.0.1:3030\"", "Where JSON-RPC, REST and health answer."),
+    key("rpc.hosts", Kind::List, "[]", "Host names under which browsers may reach this node, besides loopback and IP addresses; \"*\" is any."),
+    key("rpc.origins", Kind::List, "[]", "Pages that may call this node from a browser, as in \"https://app.example\"; \"*\" is any."),
     key("p2p.listen", Kind::Text, "\"127.0.0.1:4130\"", "Where other nodes reach this one."),
     key("p2p.peers", Kind::List, "[]", "Nodes to stay connected to: \"nodeid@host:port\", or \"host:port\" to take whoever answers."),
     key("p2p.keepalive", Kind::Text, "\"1s\"", "How often a silent link to a validator is pinged; three misses end it. 100ms to 60s."),
@@ -45,7 +47,7 @@ pub const KEYS: &[Key] = &[
     key("telemetry.log_format", Kind::Text, "\"text\"", "\"text\" or \"json\", one line per event on stderr."),
     key("telemetry.log_level", Kind::Text, "\"info\"", "error, warn, info, debug or trace; by part as in \"info,consensus=debug\"."),
     key("shutdown.grace", Kind::Text, "\"30s\"", "How long an ordered stop may take before the process ends anyway. 1s to 10m."),
-    key("storage.cache", Kind::Text, "\"32MiB\"", "Memory for the database's cache. 1MiB to 1TiB."),
+    key("storage.cache", Kind::Text, "\"16MiB\"", "Memory for the database's cache. 1MiB to 1TiB."),
     key("chaos.enabled", Kind::Flag, "false", "Allow faults to be injected into actors. Refused on mainnet."),
 ];
 

@@ -74,7 +74,7 @@ fn a_fresh_start_may_change_everything_and_keeps_keys_and_settings() {
     let home = old.nodes[0].home.clone();
     let node_id = old.nodes[0].node_id();
     drop(old);
-    fs::write(home.config_file(), fs::read_to_string(home.config_file()).unwrap().replace("#cache = \"32MiB\"", "cache = \"64MiB\"")).unwrap();
+    fs::write(home.config_file(), fs::read_to_string(home.config_file()).unwrap().replace("#cache = \"16MiB\"", "cache = \"64MiB\"")).unwrap();
     fs::create_dir_all(home.signing("alpha")).unwrap();
     fs::write(home.signing("alpha").join("promise"), "h").unwrap();
     fs::create_dir_all(home.database("alpha")).unwrap();
@@ -92,9 +92,7 @@ fn a_fresh_start_may_change_everything_and_keeps_keys_and_settings() {
 fn a_running_network_is_not_started_afresh() {
     let directory = tempfile::tempdir().unwrap();
     let net = prepare(&request(&directory)).unwrap();
-    fs::write(net.nodes[3].home.lock_file(), "pid 1").unwrap();
-    let lock = fs::File::open(net.nodes[3].home.lock_file()).unwrap();
-    lock.lock().unwrap();
+    let _lock = storage::DirectoryLock::acquire(net.nodes[3].home.root()).unwrap();
     fs::create_dir_all(net.nodes[0].home.database("alpha")).unwrap();
     let refused = prepare(&Request { fresh_start: true, ..request(&directory) }).unwrap_err();
     assert_eq!(refused.code, ExitCode::LockHeld);
@@ -108,7 +106,7 @@ fn an_offset_moves_every_port_and_is_remembered_in_the_homes() {
     let members: Vec<_> = (0..4).map(Member::development).collect();
     make_missing_homes(&by(21_000), &development_genesis(4, None, None).unwrap(), &members).unwrap();
     let ports = |flags| {
-        let config = launch::configure(&home(&request(&directory), 1), Placing::Flags(flags), &[], Vec::new()).unwrap().config;
+        let config = launch::configure(&home_of(&request(&directory), 1), Placing::Flags(flags), &[], Vec::new()).unwrap().config;
         (config.rpc.listen.port(), config.p2p.peers[0].port)
     };
     assert_eq!(ports(Vec::new()), (24_040, 25_130));

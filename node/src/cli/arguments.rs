@@ -1,0 +1,454 @@
+//! The command line: every command and flag, as clap reads them.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use primitives::{Address, B256, PublicKey, U256, genesis::NetworkKind};
+
+use crate::{config::Override, ports::PortOffset};
+
+/// A BFT validator node that heals itself.
+#[derive(Debug, Parser)]
+#[command(name = "axolotl", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes that prints data.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Format {
+    /// How data is printed
+    #[arg(long, env = "AXOLOTL_OUTPUT", default_value = "text")]
+    pub output: Output,
+}
+
+/// How data is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a development network on this machine
+    Localnet(Localnet),
+    /// Make the home of one node
+    Init(Init),
+    /// Make the homes of a whole network
+    #[command(subcommand)]
+    Testnet(Testnet),
+    /// Run the node of a home
+    Start(Start),
+    /// Show how a running node is
+    Status(Remote),
+    /// Wait until a running node has reached a height
+    Wait(Wait),
+    /// Make or show keys
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Make or check a genesis file
+    #[command(subcommand)]
+    Genesis(Genesis),
+    /// Write blocks or the genesis for other programs
+    #[command(subcommand)]
+    Export(Export),
+    /// Show or check a configuration
+    #[command(subcommand)]
+    Config(Config),
+    /// Show the version
+    Version(Format),
+    /// Print a completion script for a shell
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Args)]
+pub struct Localnet {
+    /// How many validators; 4 in a new network
+    #[arg(long, short = 'v', value_name = "N")]
+    pub validators: Option<usize>,
+    /// Shortest time between blocks, as in 250ms; 1s in a new network
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub block_interval: Option<Duration>,
+    /// Longest time between blocks when there is nothing to do; 2s in a new network
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub empty_block_interval: Option<Duration>,
+    /// Move all ports by N, or take whatever is free
+    #[arg(long, value_name = "N|any")]
+    pub port_offset: Option<PortOffset>,
+    /// Where the homes are
+    #[arg(long, value_name = "DIR", default_value = "./axolotl-localnet")]
+    pub data_dir: PathBuf,
+    /// One process for each validator
+    #[arg(long)]
+    pub processes: bool,
+    /// Delete the chain and begin anew
+    #[arg(long)]
+    pub fresh_start: bool,
+    /// Print what the chain would begin with, and run nothing
+    #[arg(long)]
+    pub print_initial_state: bool,
+    #[command(flatten)]
+    pub settings: Settings,
+    #[command(flatten)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Directory of the new home
+    #[arg(long, value_name = "DIR", env = "AXOLOTL_HOME")]
+    pub home: PathBuf,
+    /// Genesis of the network to join; without it, a development network of this one validator
+    #[arg(long, value_name = "FILE")]
+    pub genesis_file: Option<PathBuf>,
+    /// Follow only: make no validator key
+    #[arg(long, requires = "genesis_file")]
+    pub follower: bool,
+    #[command(flatten)]
+    pub format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Testnet {
+    /// Make N homes that know each other
+    Init(TestnetInit),
+}
+
+#[derive(Debug, Args)]
+pub struct TestnetInit {
+    /// How many validators
+    #[arg(long, short = 'v', value_name = "N")]
+    pub validators: usize,
+    /// Directory of the new homes
+    #[arg(long = "output", value_name = "DIR")]
+    pub directory: PathBuf,
+    /// How data is printed; --output is the directory here
+    #[arg(long = "format", env = "AXOLOTL_OUTPUT", default_value = "text")]
+    pub format: Output,
+    /// Use the public development keys
+    #[arg(long)]
+    pub dev: bool,
+    /// Move all ports by N
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub port_offset: u16,
+    #[command(flatten)]
+    pub network: NewNetwork,
+}
+
+/// What a new genesis should be like.
+#[derive(Debug, Args)]
+pub struct NewNetwork {
+    /// EIP-155 chain id
+    #[arg(long, value_name = "ID", default_value_t = crate::genesis_file::DEVELOPMENT_CHAIN_ID)]
+    pub chain_id: u64,
+    /// dev, testnet or mainnet
+    #[arg(long, value_name = "KIND", value_parser = network_kind)]
+    pub network_kind: Option<NetworkKind>,
+    /// Shortest time between blocks
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub block_interval: Option<Duration>,
+    /// Longest time between blocks when there is nothing to do
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub empty_block_interval: Option<Duration>,
+    /// Time of block 0 in Unix seconds; now, or a fixed moment on a dev network
+    #[arg(long, value_name = "SECONDS")]
+    pub timestamp: Option<u64>,
+    /// Tells networks apart that are otherwise alike; random, or 0 on a dev network
+    #[arg(long, value_name = "HEX")]
+    pub nonce: Option<B256>,
+    /// Give an account ether: ADDRESS=ETHER
+    #[arg(long, value_name = "ADDRESS=ETHER", value_parser = funded)]
+    pub fund: Vec<(Address, U256)>,
+}
+
+#[derive(Debug, Args)]
+pub struct Start {
+    /// The node's home
+    #[arg(long, value_name = "DIR", env = "AXOLOTL_HOME")]
+    pub home: PathBuf,
+    /// Be development validator number I, counted from 0
+    #[arg(long, value_name = "I", requires = "dev_num_validators")]
+    pub dev: Option<usize>,
+    /// Of how many
+    #[arg(long, value_name = "N", requires = "dev")]
+    pub dev_num_validators: Option<usize>,
+    /// Genesis of the network; wins over --dev
+    #[arg(long, value_name = "FILE")]
+    pub genesis_file: Option<PathBuf>,
+    /// Move all ports by N, or take whatever is free
+    #[arg(long, value_name = "N|any")]
+    pub port_offset: Option<PortOffset>,
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// Configuration on the command line.
+#[derive(Debug, Args)]
+pub struct Settings {
+    /// Set a configuration key for this run
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE", value_parser = setting)]
+    pub set: Vec<Override>,
+}
+
+/// A running node.
+#[derive(Debug, Args)]
+pub struct Remote {
+    /// Address of the node
+    #[arg(long, value_name = "URL", env = "AXOLOTL_RPC", default_value = "http://127.0.0.1:3030")]
+    pub rpc: String,
+    #[command(flatten)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Wait {
+    #[command(flatten)]
+    pub node: Remote,
+    /// The height to reach
+    #[arg(long, value_name = "N")]
+    pub height: u64,
+    /// Give up after this long, as in 30s
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    pub timeout: Duration,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Make a node key, a validator key, or both
+    New(KeysNew),
+    /// Show the addresses of a home's keys, never the keys
+    Show {
+        /// The node's home
+        #[arg(long, value_name = "DIR", env = "AXOLOTL_HOME")]
+        home: PathBuf,
+        #[command(flatten)]
+        format: Format,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct KeysNew {
+    /// The node's home
+    #[arg(long, value_name = "DIR", env = "AXOLOTL_HOME")]
+    pub home: PathBuf,
+    /// Only the key for the network
+    #[arg(long, conflicts_with = "validator")]
+    pub node: bool,
+    /// Only the key for consensus
+    #[arg(long)]
+    pub validator: bool,
+    #[command(flatten)]
+    pub format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Genesis {
+    /// Make a genesis file
+    New(GenesisNew),
+    /// Name every mistake of a genesis file
+    Validate(GenesisFile),
+    /// Print the genesis hash
+    Hash(GenesisFile),
+}
+
+#[derive(Debug, Args)]
+pub struct GenesisFile {
+    /// The file to read
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct GenesisNew {
+    /// Where to write it; otherwise it is printed
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// This many well-known validators; only on a dev network
+    #[arg(long, short = 'v', value_name = "N", conflicts_with = "validator")]
+    pub validators: Option<usize>,
+    /// A validator: its compressed public key, with its power if that is not 1
+    #[arg(long, value_name = "PUBLIC_KEY[:POWER]", value_parser = validator)]
+    pub validator: Vec<(PublicKey, u64)>,
+    #[command(flatten)]
+    pub network: NewNetwork,
+    #[command(flatten)]
+    pub format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Export {
+    /// Write decided blocks of a running node, as other execution clients import them
+    Blocks(ExportBlocks),
+    /// Write the genesis as geth reads it
+    Genesis(ExportGenesis),
+}
+
+#[derive(Debug, Args)]
+pub struct ExportBlocks {
+    #[command(flatten)]
+    pub node: Remote,
+    /// File of RLP blocks, one after the other
+    #[arg(long, value_name = "FILE")]
+    pub rlp: PathBuf,
+    /// First height
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub from: u64,
+    /// Last height; the latest if not given
+    #[arg(long, value_name = "N")]
+    pub to: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportGenesis {
+    /// File to write
+    #[arg(long, value_name = "FILE")]
+    pub geth: PathBuf,
+    /// The node's home
+    #[arg(long, value_name = "DIR", env = "AXOLOTL_HOME", required_unless_present = "genesis_file")]
+    pub home: Option<PathBuf>,
+    /// The genesis itself; wins over --home
+    #[arg(long, value_name = "FILE")]
+    pub genesis_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Show every value
+    Show {
+        #[command(flatten)]
+        source: ConfigSource,
+        /// Also who set it
+        #[arg(long)]
+        origin: bool,
+    },
+    /// Name every mistake
+    Check {
+        #[command(flatten)]
+        source: ConfigSource,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct ConfigSource {
+    /// The node's home
+    #[arg(long, value_name = "DIR", env = "AXOLOTL_HOME")]
+    pub home: PathBuf,
+    #[command(flatten)]
+    pub settings: Settings,
+    #[command(flatten)]
+    pub format: Format,
+}
+
+impl Command {
+    /// How this command prints its data.
+    pub fn output(&self) -> Output {
+        let format = match self {
+            Self::Localnet(arguments) => arguments.format,
+            Self::Init(arguments) => arguments.format,
+            Self::Testnet(Testnet::Init(arguments)) => Format { output: arguments.format },
+            Self::Status(node) => node.format,
+            Self::Wait(arguments) => arguments.node.format,
+            Self::Keys(Keys::New(KeysNew { format, .. }) | Keys::Show { format, .. }) => *format,
+            Self::Genesis(Genesis::New(GenesisNew { format, .. })) => *format,
+            Self::Genesis(Genesis::Validate(arguments) | Genesis::Hash(arguments)) => arguments.format,
+            Self::Export(Export::Blocks(arguments)) => arguments.node.format,
+            Self::Export(Export::Genesis(arguments)) => arguments.format,
+            Self::Config(Config::Show { source, .. } | Config::Check { source }) => source.format,
+            Self::Version(format) => *format,
+            Self::Start(_) | Self::Completions { .. } => Format { output: Output::Text },
+        };
+        format.output
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "write a duration with its unit, as in 250ms or 2s".to_owned())
+}
+
+fn network_kind(text: &str) -> Result<NetworkKind, String> {
+    serde_json::from_value(text.into()).map_err(|_| "write dev, testnet or mainnet".to_owned())
+}
+
+fn setting(text: &str) -> Result<Override, String> {
+    let (path, value) = text.split_once('=').ok_or("write section.key=value, as in rpc.listen=127.0.0.1:3030")?;
+    Ok(Override { path: path.trim().to_owned(), value: value.to_owned(), flag: format!("--set {}", path.trim()) })
+}
+
+fn funded(text: &str) -> Result<(Address, U256), String> {
+    let advice = "write ADDRESS=ETHER, as in 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266=1000, whole ether";
+    let (address, ether) = text.split_once('=').ok_or(advice)?;
+    let address = address.parse().map_err(|_| advice.to_owned())?;
+    let ether: u64 = ether.parse().map_err(|_| advice.to_owned())?;
+    Ok((address, U256::from(ether) * U256::from(10).pow(U256::from(18))))
+}
+
+fn validator(text: &str) -> Result<(PublicKey, u64), String> {
+    let (key, power) = text.split_once(':').unwrap_or((text, "1"));
+    let key = key.parse().map_err(|error: primitives::MalformedKey| error.to_string())?;
+    let power = power.parse().map_err(|_| "power is a whole number".to_owned())?;
+    Ok((key, power))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_line_of_the_documentation_is_understood() {
+        for line in [
+            "localnet",
+            "localnet --validators 7 --block-interval 250ms --empty-block-interval 1s --port-offset any --data-dir x --processes --fresh-start",
+            "localnet --port-offset 100 --print-initial-state --output json",
+            "init --home h",
+            "testnet init -v 5 --output d --format json",
+            "start --home h",
+            "start --home h --dev 0 --dev-num-validators 5 --port-offset 10",
+            "start --home h --genesis-file g --set rpc.listen=127.0.0.1:1 --set p2p.json=true",
+            "status --output json",
+            "wait --height 3 --timeout 30s",
+            "keys new --home h --node",
+            "keys show --home h",
+            "genesis new --validators 4",
+            "genesis validate f",
+            "genesis hash f",
+            "export blocks --rlp f",
+            "export genesis --geth f --home h",
+            "config show --origin --home h",
+            "config check --home h",
+            "version",
+            "completions bash",
+        ] {
+            let arguments = std::iter::once("axolotl").chain(line.split(' '));
+            assert!(Cli::try_parse_from(arguments).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for line in [
+            "",
+            "loclnet",
+            "start",
+            "start --home h --dev 1",
+            "wait --height x",
+            "wait --height 1 --timeout 5",
+            "localnet --port-offset -1",
+            "start --home h --set x",
+        ] {
+            let arguments = std::iter::once("axolotl").chain(line.split_whitespace());
+            assert!(Cli::try_parse_from(arguments).is_err(), "{line}");
+        }
+    }
+}

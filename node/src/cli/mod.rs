@@ -1,0 +1,100 @@
+//! From a command line to what it asks for.
+
+pub mod arguments;
+mod configuration;
+mod export;
+mod genesis;
+mod make;
+mod observe;
+mod printer;
+
+use std::{ffi::OsString, future::Future, io::Write};
+
+use clap::{CommandFactory, Parser};
+use serde_json::json;
+
+use self::{
+    arguments::{Cli, Command, Testnet},
+    printer::Printer,
+};
+use crate::{
+    exit::{ExitCode, Failure},
+    launch, localnet, run,
+};
+
+/// Carries out one command line; what it has to say goes to `out`. `environment` is the source of configuration.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Vec<(String, String)>, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors to clap either; it knows which stream each belongs to.
+            let _ = error.print();
+            return Ok(if error.use_stderr() { ExitCode::Usage } else { ExitCode::Done });
+        }
+    };
+    let mut printer = Printer { output: cli.command.output(), out };
+    match cli.command {
+        Command::Localnet(arguments) => return run_localnet(arguments, environment, &mut printer),
+        Command::Start(arguments) => return run::start(launch::prepare(&start_request(arguments, environment))?, printer.out),
+        Command::Init(arguments) => make::home(&arguments, &mut printer)?,
+        Command::Testnet(Testnet::Init(arguments)) => make::testnet(&arguments, &mut printer)?,
+        Command::Status(node) => block_on(observe::status(&node, &mut printer))?,
+        Command::Wait(arguments) => block_on(observe::wait(&arguments, &mut printer))?,
+        Command::Keys(command) => make::keys(&command, &mut printer)?,
+        Command::Genesis(command) => genesis::run(&command, &mut printer)?,
+        Command::Export(command) => export::run(&command, &mut printer)?,
+        Command::Config(command) => configuration::run(&command, environment, &mut printer)?,
+        Command::Version(_) => version(&mut printer)?,
+        Command::Completions { shell } => clap_complete::generate(shell, &mut Cli::command(), "axolotl", printer.out),
+    }
+    Ok(ExitCode::Done)
+}
+
+fn run_localnet(arguments: arguments::Localnet, environment: Vec<(String, String)>, printer: &mut Printer<'_>) -> Result<ExitCode, Failure> {
+    if arguments.print_initial_state {
+        let count = arguments.validators.unwrap_or(localnet::USUAL_VALIDATORS);
+        let genesis = localnet::development_genesis(count, arguments.block_interval, arguments.empty_block_interval)?;
+        let state = localnet::initial_state(&genesis);
+        printer.print(&state, || format!("{state:#}"))?;
+        return Ok(ExitCode::Done);
+    }
+    let net = localnet::prepare(&localnet::Request {
+        directory: arguments.data_dir,
+        validators: arguments.validators,
+        block_interval: arguments.block_interval,
+        empty_block_interval: arguments.empty_block_interval,
+        port_offset: arguments.port_offset,
+        fresh_start: arguments.fresh_start,
+        environment,
+        flags: arguments.settings.set,
+    })?;
+    for archive in &net.archived {
+        printer.note(&format!("Deleted sign state for fresh start (archived at {})", archive.display()));
+    }
+    run::localnet(net, arguments.processes, printer.out)
+}
+
+fn start_request(arguments: arguments::Start, environment: Vec<(String, String)>) -> launch::Request {
+    launch::Request {
+        home: arguments.home,
+        development: arguments.dev.zip(arguments.dev_num_validators),
+        genesis_file: arguments.genesis_file,
+        port_offset: arguments.port_offset,
+        environment,
+        flags: arguments.settings.set,
+    }
+}
+
+fn version(printer: &mut Printer<'_>) -> Result<(), Failure> {
+    let version = env!("CARGO_PKG_VERSION");
+    printer.print(&json!({ "name": "axolotl", "version": version }), || format!("axolotl {version}"))
+}
+
+/// Runs a command that only talks to a node.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::runtime(format!("no runtime: {error}")))?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests;

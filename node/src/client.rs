@@ -1,0 +1,199 @@
+//! Questions to a running node over HTTP.
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::{
+    client::legacy::{Client as HttpClient, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde_json::{Value, json};
+
+use crate::exit::{ExitCode, Failure};
+
+/// How long one answer may take.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// A raw block in hex is twice the largest body.
+const MAX_ANSWER_BYTES: usize = 80 << 20;
+
+/// A node's HTTP face.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: HttpClient<HttpConnector, Full<Bytes>>,
+    authority: String,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("nobody answers at {authority}: {reason}")]
+    Unreachable { authority: String, reason: String },
+    #[error("{authority} did not answer within {} s", ANSWER_LIMIT.as_secs())]
+    Deadline { authority: String },
+    #[error("{authority} answers {what} with something else than expected: {found}")]
+    Unexpected { authority: String, what: String, found: String },
+    #[error("{method} was refused: {message} (code {code})")]
+    Refused { method: String, code: i64, message: String },
+}
+
+impl Client {
+    /// A client of the node at `url`, as in `http://127.0.0.1:3030`.
+    pub fn new(url: &str) -> Result<Self, Failure> {
+        let authority =
+            url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/')).filter(|rest| rest.parse::<http::uri::Authority>().is_ok());
+        let Some(authority) = authority else {
+            let failure = Failure::new(ExitCode::Usage, format!("{url:?} is no address of a node"));
+            return Err(failure.remedy("write http://host:port, as in http://127.0.0.1:3030"));
+        };
+        Ok(Self { http: HttpClient::builder(TokioExecutor::new()).build_http(), authority: authority.to_owned() })
+    }
+
+    /// `host:port`.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// What `GET path` answers.
+    pub async fn get(&self, path: &str) -> Result<(StatusCode, Bytes), ClientError> {
+        let request = Request::get(format!("http://{}{path}", self.authority)).body(Full::default());
+        self.send(path, request).await
+    }
+
+    /// The JSON that `GET path` answers, whatever the status.
+    pub async fn get_json(&self, path: &str) -> Result<Value, ClientError> {
+        let (_, body) = self.get(path).await?;
+        serde_json::from_slice(&body).map_err(|error| self.unexpected(path, error))
+    }
+
+    /// The result of a JSON-RPC call.
+    pub async fn call(&self, method: &str, parameters: Value) -> Result<Value, ClientError> {
+        let call = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": parameters });
+        let request = Request::post(format!("http://{}/", self.authority)).header(header::CONTENT_TYPE, "application/json");
+        let (_, body) = self.send(method, request.body(Full::from(call.to_string()))).await?;
+        let mut answer: Value = serde_json::from_slice(&body).map_err(|error| self.unexpected(method, error))?;
+        if let Some(error) = answer.get("error").filter(|error| !error.is_null()) {
+            let code = error["code"].as_i64().unwrap_or_default();
+            let message = error["message"].as_str().unwrap_or_default().to_owned();
+            return Err(ClientError::Refused { method: method.to_owned(), code, message });
+        }
+        answer.get_mut("result").map(Value::take).ok_or_else(|| self.unexpected(method, "neither result nor error"))
+    }
+
+    /// Number of the latest block.
+    pub async fn height(&self) -> Result<u64, ClientError> {
+        let answer = self.call("eth_blockNumber", json!([])).await?;
+        let number = answer.as_str().and_then(|text| u64::from_str_radix(text.strip_prefix("0x")?, 16).ok());
+        number.ok_or_else(|| self.unexpected("eth_blockNumber", answer))
+    }
+
+    /// The block at `height` as RLP.
+    pub async fn raw_block(&self, height: u64) -> Result<Vec<u8>, ClientError> {
+        let answer = self.call("debug_getRawBlock", json!([format!("{height:#x}")])).await?;
+        let bytes = answer.as_str().and_then(|text| hex::decode(text.strip_prefix("0x")?).ok());
+        bytes.ok_or_else(|| self.unexpected("debug_getRawBlock", "no 0x hex"))
+    }
+
+    async fn send(&self, what: &str, request: http::Result<Request<Full<Bytes>>>) -> Result<(StatusCode, Bytes), ClientError> {
+        let request = request.map_err(|error| self.unexpected(what, error))?;
+        let exchange = async {
+            let response = self.http.request(request).await.map_err(|error| self.unreachable(&error))?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await.map_err(|error| self.unexpected(what, error))?;
+            Ok((status, body.to_bytes()))
+        };
+        let late = || ClientError::Deadline { authority: self.authority.clone() };
+        tokio::time::timeout(ANSWER_LIMIT, exchange).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    fn unreachable(&self, error: &dyn std::error::Error) -> ClientError {
+        let root = std::iter::successors(Some(error), |error| error.source()).last().map_or(String::new(), ToString::to_string);
+        ClientError::Unreachable { authority: self.authority.clone(), reason: root }
+    }
+
+    fn unexpected(&self, what: &str, found: impl fmt::Display) -> ClientError {
+        ClientError::Unexpected { authority: self.authority.clone(), what: what.to_owned(), found: found.to_string() }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let failure = Failure::runtime(error.to_string());
+        match error {
+            ClientError::Unreachable { .. } | ClientError::Deadline { .. } => {
+                failure.remedy("start the node, or name another with --rpc http://host:port")
+            }
+            ClientError::Unexpected { .. } => {
+                failure.remedy("check that --rpc names the RPC port of an Axolotl node (the first of a localnet: http://127.0.0.1:3030)")
+            }
+            ClientError::Refused { .. } => failure,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// A node that answers each request with what `answer` makes of its text; one request for each connection.
+    pub(crate) async fn node(answer: impl Fn(&str) -> String + Send + 'static) -> (String, tokio::task::JoinHandle<()>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let task = tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = Vec::new();
+                let mut buffer = [0; 4_096];
+                loop {
+                    let count = stream.read(&mut buffer).await.unwrap();
+                    request.extend_from_slice(&buffer[..count]);
+                    let text = String::from_utf8_lossy(&request);
+                    let is_whole = text.starts_with("GET") && text.ends_with("\r\n\r\n") || text.ends_with('}');
+                    if count == 0 || is_whole {
+                        break;
+                    }
+                }
+                let body = answer(&String::from_utf8_lossy(&request));
+                let response = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                stream.write_all(response.as_bytes()).await.unwrap();
+            }
+        });
+        (url, task)
+    }
+
+    #[tokio::test]
+    async fn a_result_is_read_and_a_refusal_keeps_its_code() {
+        let (url, _task) = node(|request| {
+            let is_height = request.contains("eth_blockNumber");
+            if is_height { json!({"result": "0x1f"}) } else { json!({"error": {"code": -32601, "message": "unknown"}}) }.to_string()
+        })
+        .await;
+        let client = Client::new(&url).unwrap();
+        assert_eq!(client.height().await.unwrap(), 31);
+        assert!(matches!(client.raw_block(1).await, Err(ClientError::Refused { code: -32601, .. })));
+    }
+
+    #[tokio::test]
+    async fn an_answer_from_something_else_is_named_with_the_remedy() {
+        let (url, _task) = node(|_| "<html>".into()).await;
+        let failure = Failure::from(Client::new(&url).unwrap().height().await.unwrap_err());
+        assert!(failure.what.contains("something else") && failure.remedy.contains("--rpc"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_said_with_the_address() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let failure = Failure::from(Client::new(&format!("http://{free}")).unwrap().height().await.unwrap_err());
+        assert!(failure.what.contains(&free.to_string()) && failure.what.contains("refused"), "{failure}");
+    }
+
+    #[test]
+    fn an_address_without_http_is_a_usage_error() {
+        for url in ["127.0.0.1:3030", "https://x", "http://", "http://a b"] {
+            assert_eq!(Client::new(url).unwrap_err().code, ExitCode::Usage, "{url}");
+        }
+    }
+}
