@@ -2,22 +2,26 @@
 
 use axum::{
     Extension,
-    body::{Body, to_bytes},
+    body::{Body, Bytes, to_bytes},
     extract::{Request, State as Extract},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode, header, request::Parts};
 use jsonrpsee::{
     server::{BatchRequestConfig, HttpBody, http::call_with_service, http::response::too_large},
-    types::{ErrorObject, ErrorObjectOwned, Id, Response as RpcResponse, ResponsePayload, error::OVERSIZED_REQUEST_CODE},
+    types::{
+        ErrorObject, ErrorObjectOwned, Id, Response as RpcResponse, ResponsePayload,
+        error::{INVALID_REQUEST_CODE, OVERSIZED_REQUEST_CODE},
+    },
 };
+use serde::de::IgnoredAny;
 use tokio::time::timeout;
 
 use super::{State, pages, websocket};
 use crate::{
     Backend, config,
     error::{LIMIT_EXCEEDED, SERVER_ERROR},
-    rpc::{Busy, Service, Silent},
+    rpc::{Outcome, Service},
 };
 
 /// `GET /`: the addresses, or a WebSocket for who asks for one.
@@ -40,22 +44,26 @@ pub(super) async fn post<B: Backend>(Extract(state): Extract<State<B>>, request:
         Ok(Err(_)) => return too_large(config::MAX_BODY_BYTES as u32).map(Body::new),
         Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, SERVER_ERROR, "the request did not arrive in time"),
     };
-    answer(Request::from_parts(parts, Body::from(body)), state.calls).await
+    answer(parts, body, state.calls).await
 }
 
 /// What JSON-RPC says to a whole body, whatever it came in.
-pub(super) async fn answer<B: Backend>(request: Request, calls: Service<B>) -> Response {
+pub(super) async fn answer<B: Backend>(parts: Parts, body: Bytes, calls: Service<B>) -> Response {
     let batch = BatchRequestConfig::Limit(config::MAX_BATCH);
-    let response = call_with_service(request.map(HttpBody::new), batch, config::MAX_BODY_BYTES as u32, calls).await;
-    if response.extensions().get::<Silent>().is_some() {
-        return StatusCode::NO_CONTENT.into_response();
-    }
-    let is_busy = response.extensions().get::<Busy>().is_some();
-    let mut response = response.map(Body::new);
-    if is_busy {
-        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let request = Request::from_parts(parts, HttpBody::new(Body::from(body.clone())));
+    let mut response = call_with_service(request, batch, config::MAX_BODY_BYTES as u32, calls).await.map(Body::new);
+    match response.extensions().get::<Outcome>() {
+        Some(Outcome::Silent) => return StatusCode::NO_CONTENT.into_response(),
+        Some(Outcome::Busy) => *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE,
+        // The library calls an object without an id unreadable, although it can be read.
+        None if response.status() == StatusCode::OK && is_object(&body) => return refuse(StatusCode::OK, INVALID_REQUEST_CODE, "invalid request"),
+        Some(Outcome::Answered) | None => {}
     }
     response
+}
+
+fn is_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().first() == Some(&b'{') && serde_json::from_slice::<IgnoredAny>(body).is_ok()
 }
 
 /// What a client hears whose WebSocket message is too large.

@@ -152,10 +152,10 @@ fn listen(receiver: Receiver) -> impl Stream<Item = Result<Heard, Error>> {
 
 /// The answer to one message, through the same door as a request over HTTP; none when there is nothing to say.
 async fn answer<B: Backend>(message: Vec<u8>, calls: Service<B>) -> Option<String> {
-    let mut request = Request::new(Body::from(message));
-    *request.method_mut() = Method::POST;
-    request.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
-    let response = rpc::answer(request, calls).await;
+    let (mut parts, ()) = http::Request::new(()).into_parts();
+    parts.method = Method::POST;
+    parts.headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    let response = rpc::answer(parts, message.into(), calls).await;
     // The body is in memory already and bounded where it was made.
     let body = to_bytes(response.into_body(), usize::MAX).await.ok().filter(|body| !body.is_empty())?;
     String::from_utf8(body.into()).ok()

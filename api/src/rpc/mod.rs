@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 pub(crate) use params::{Params, invalid};
-pub(crate) use service::{Busy, Service, Silent};
+pub(crate) use service::{Outcome, Service};
 
 use crate::BackendError;
 

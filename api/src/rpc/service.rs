@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,19 +14,21 @@ use jsonrpsee::{
     types::{ErrorObjectOwned, Id, Request},
 };
 use serde_json::value::RawValue;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 use tracing::Instrument;
 
 use super::{Answer, Params};
 use crate::{Backend, BackendError, config, error::LIMIT_EXCEEDED, eth, metrics::Metrics};
 
-/// Marks a response to which nothing is written: everything in the request was a notification.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Silent;
-
-/// Marks a response that says that too much is going on.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Busy;
+/// Marks a response with what became of its request; one without came from something that is no call at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Answered,
+    /// Everything in the request was a notification: nothing is written.
+    Silent,
+    /// Too much is going on.
+    Busy,
+}
 
 /// Answers calls from a backend. Cheap to clone.
 #[derive(Clone)]
@@ -55,7 +58,13 @@ impl<B: Backend> Service<B> {
     async fn limited(&self, method: &str, params: Option<&RawValue>) -> Answer {
         let Ok(_permit) = self.permits.try_acquire() else { return Err(busy()) };
         let answer = eth::answer(&self.backend, method, Params(params.map(RawValue::get)));
-        tokio::time::timeout(self.call_limit, Box::pin(answer)).await.unwrap_or_else(|_| Err(BackendError::Timeout.into()))
+        // A call changes nothing of ours that a panic could leave half done, and the other calls of its batch go on.
+        let answer = AssertUnwindSafe(answer.boxed()).catch_unwind();
+        match timeout(self.call_limit, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(panicked(method)),
+            Err(_) => Err(BackendError::Timeout.into()),
+        }
     }
 
     async fn respond(self, request: Request<'_>) -> MethodResponse {
@@ -127,22 +136,26 @@ async fn batched(calls: Vec<BoxFuture<'_, Option<MethodResponse>>>) -> MethodRes
 
 fn respond(id: Id<'_>, answer: Answer) -> MethodResponse {
     match answer {
-        Ok(value) => MethodResponse::response(id, ResponsePayload::success(value), config::MAX_RESPONSE_BYTES),
+        Ok(value) => marked(MethodResponse::response(id, ResponsePayload::success(value), config::MAX_RESPONSE_BYTES), Outcome::Answered),
         Err(error) => {
             let is_busy = error.code() == LIMIT_EXCEEDED && error.message() == BUSY;
-            let mut response = MethodResponse::error(id, error);
-            if is_busy {
-                response.extensions_mut().insert(Busy);
-            }
-            response
+            marked(MethodResponse::error(id, error), if is_busy { Outcome::Busy } else { Outcome::Answered })
         }
     }
 }
 
 fn silence() -> MethodResponse {
-    let mut response = MethodResponse::notification();
-    response.extensions_mut().insert(Silent);
+    marked(MethodResponse::notification(), Outcome::Silent)
+}
+
+fn marked(mut response: MethodResponse, outcome: Outcome) -> MethodResponse {
+    response.extensions_mut().insert(outcome);
     response
+}
+
+fn panicked(method: &str) -> ErrorObjectOwned {
+    tracing::error!(method, "a method panicked");
+    BackendError::Internal("the method failed unexpectedly; the node's log says where".into()).into()
 }
 
 const BUSY: &str = "too many calls at the same time; try again later";

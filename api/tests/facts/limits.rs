@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use alloy_primitives::Bytes;
 use api::Config;
 use serde_json::json;
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
 use crate::{
     client::{call, error, failure, get, post, result},
+    node::PANIC,
     server::{Server, config},
 };
 
@@ -79,4 +81,13 @@ async fn an_error_of_a_call_is_not_an_error_of_http() {
     let server = Server::start().await;
     let answer = post(server.address, json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_nothing" }).to_string()).await;
     assert_eq!((answer.status, error(&answer.json()).0), (200, -32601));
+}
+
+#[tokio::test]
+async fn a_method_that_panics_fails_alone() {
+    let server = Server::start().await;
+    let calling =
+        |id: u64, input: &[u8]| json!({ "jsonrpc": "2.0", "id": id, "method": "eth_call", "params": [{ "input": Bytes::copy_from_slice(input) }] });
+    let answers = post(server.address, json!([calling(1, PANIC), calling(2, &[1])]).to_string()).await.json();
+    assert_eq!((error(&answers[0]).0, &answers[1]["result"]), (-32603, &json!("0x01")));
 }

@@ -19,6 +19,9 @@ pub const CONTRACT: Address = address!("0x00000000000000000000000000000000000c0d
 pub const TOPIC: B256 = b256!("0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef");
 pub const OTHER_TOPIC: B256 = B256::repeat_byte(7);
 
+/// Input of a call that panics.
+pub const PANIC: &[u8] = &[0xde, 0xad];
+
 /// What a test changes while the server runs.
 #[derive(Default)]
 pub struct Faults {
@@ -221,6 +224,7 @@ impl Backend for Node {
     async fn call(&self, call: Call, at: BlockRef) -> Result<Bytes, BackendError> {
         self.begun.add_permits(1);
         self.calls.acquire().await.unwrap().forget();
+        assert_ne!(call.input, Bytes::from_static(PANIC), "this call was made to panic");
         self.state(at)?;
         match self.faults.lock().unwrap().call.clone() {
             Some(error) => Err(error),
