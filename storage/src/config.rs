@@ -16,7 +16,8 @@ pub struct Config {
     pub open_files: usize,
     /// How long closing waits for reads that are under way.
     pub close_limit: Duration,
-    /// Bytes that must fit on the disk before a writer that ran out of space is opened again.
+    /// Bytes that must fit on the disk before a writer that ran out of space is opened again. A table and its compaction should
+    /// fit in it: when a background thread of the engine failed and there is less room than this, lack of room is taken for the reason.
     pub reopen_bytes: usize,
 }
 
@@ -29,7 +30,7 @@ impl Config {
             worker_threads: 2,
             open_files: 256,
             close_limit: Duration::from_secs(5),
-            reopen_bytes: 8 << 20,
+            reopen_bytes: 32 << 20,
         }
     }
 }

@@ -4,14 +4,25 @@ use std::path::Path;
 
 use primitives::{B256, Height, keccak256};
 use storage::{Batch, Config, Keyspace, Lease, Opened, Tip, Writer, keys};
+use tempfile::TempDir;
 
 /// Accounts that every block changes.
 const ACCOUNTS: u64 = 5;
 /// Slots of which every block changes the next one.
 const SLOTS: u64 = 7;
 
+/// A directory for one test, in memory where the system offers that: no test here cuts the power, and thousands of syncs take minutes.
+pub fn scratch() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 pub fn config() -> Config {
-    Config { cache_bytes: 1 << 20, ..Config::default_for_validator() }
+    Config { cache_bytes: 1 << 20, reopen_bytes: 4 << 20, ..Config::default_for_validator() }
+}
+
+/// Tables are written every few blocks.
+pub fn flushing() -> Config {
+    Config { memtable_bytes: 4 << 10, ..config() }
 }
 
 pub fn open(directory: &Path) -> (Writer, Opened) {

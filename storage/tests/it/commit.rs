@@ -1,11 +1,11 @@
 use primitives::{Height, Round};
 use storage::{Batch, CommitError, Keyspace, Refused, Undecided};
 
-use crate::chain::{block, grow, hash, is_whole, note, open, tip};
+use crate::chain::{block, grow, hash, is_whole, note, open, scratch, tip};
 
 #[test]
 fn a_height_that_does_not_follow_the_tip_is_refused() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let (mut writer, _) = open(directory.path());
     let wrong = |error| matches!(error, CommitError::WrongHeight { .. });
     assert!(wrong(writer.commit(&[block(1)]).unwrap_err()));
@@ -18,7 +18,7 @@ fn a_height_that_does_not_follow_the_tip_is_refused() {
 
 #[test]
 fn a_block_that_is_already_committed_is_passed_over() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let (mut writer, _) = open(directory.path());
     grow(&mut writer, 3);
     for height in 0..=3 {
@@ -32,7 +32,7 @@ fn a_block_that_is_already_committed_is_passed_over() {
 
 #[test]
 fn another_block_at_a_committed_height_is_a_conflict() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let (mut writer, _) = open(directory.path());
     grow(&mut writer, 3);
     for height in 0..=3 {
@@ -46,7 +46,7 @@ fn another_block_at_a_committed_height_is_a_conflict() {
 
 #[test]
 fn a_group_is_committed_whole_or_not_at_all() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let (mut writer, _) = open(directory.path());
     let lease = writer.leases().lease("test");
     let mut bad = Batch::loose();
@@ -66,7 +66,7 @@ fn a_group_is_committed_whole_or_not_at_all() {
 
 #[test]
 fn the_last_write_of_a_key_wins_within_a_group() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let (mut writer, _) = open(directory.path());
     let mut first = Batch::loose();
     first.put(Keyspace::Mempool, "a", "1");
@@ -88,7 +88,7 @@ fn the_last_write_of_a_key_wins_within_a_group() {
 
 #[test]
 fn keys_that_cannot_be_are_refused_before_anything_is_written() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let (mut writer, _) = open(directory.path());
     for (keyspace, key) in [
         (Keyspace::Trie, vec![]),
@@ -105,7 +105,7 @@ fn keys_that_cannot_be_are_refused_before_anything_is_written() {
 
 #[test]
 fn undecided_bodies_go_with_all_their_rounds() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let (mut writer, _) = open(directory.path());
     let lease = writer.leases().lease("proposals");
     let round = |height, round, block| Undecided { height: Height(height), round: Round(round), hash: hash(block) };
@@ -132,7 +132,7 @@ fn undecided_bodies_go_with_all_their_rounds() {
 
 #[test]
 fn what_the_database_takes_up_is_known() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let (mut writer, _) = open(directory.path());
     grow(&mut writer, 5);
     let usage = writer.usage().unwrap();

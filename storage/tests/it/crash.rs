@@ -8,19 +8,19 @@ use std::{
 };
 
 use rand::Rng;
-use storage::Keyspace;
+use storage::{Keyspace, Writer};
 
-use crate::chain::{block, is_whole, note, open};
+use crate::chain::{block, flushing, is_whole, note, open, scratch};
 
 const DIRECTORY: &str = "STORAGE_TEST_CRASH_DIRECTORY";
 const ROUNDS: usize = 8;
 
 #[test]
 fn a_killed_process_leaves_the_acknowledged_tip_or_the_one_after() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let mut acknowledged = None;
     for _ in 0..ROUNDS {
-        let commits = rand::rng().random_range(1..60);
+        let commits = rand::rng().random_range(1..200);
         let last = commit_and_be_killed(directory.path(), commits).or(acknowledged);
         // Opening compares all keyspaces with each other and with the tip file.
         let (writer, opened) = open(directory.path());
@@ -63,7 +63,7 @@ fn commit_and_be_killed(directory: &Path, commits: usize) -> Option<u64> {
 #[test]
 fn a_child_commits_until_it_is_killed() {
     let Some(directory) = env::var_os(DIRECTORY) else { return };
-    let (mut writer, opened) = open(Path::new(&directory));
+    let (mut writer, opened) = Writer::open(Path::new(&directory), flushing()).unwrap();
     let mut out = std::io::stdout();
     // The test harness has written the beginning of a line.
     writeln!(out).unwrap();

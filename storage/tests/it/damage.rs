@@ -13,7 +13,7 @@ use storage::{Config, Damage, Keyspace, OpenError, Writer};
 
 use tempfile::TempDir;
 
-use crate::chain::{config, grow, is_whole, note, tip};
+use crate::chain::{config, flushing, grow, is_whole, note, scratch, tip};
 
 const HEIGHT: u64 = 40;
 const TRIES: usize = 100;
@@ -37,11 +37,11 @@ impl Template {
 
     /// The same, with most of it in tables too, to a different height in each keyspace.
     fn flushed() -> Self {
-        Self::with(Config { memtable_bytes: 4 << 10, ..config() })
+        Self::with(flushing())
     }
 
     fn with(config: Config) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = scratch();
         let (mut writer, _) = Writer::open(directory.path(), config).unwrap();
         for height in 0..=HEIGHT {
             grow(&mut writer, height);
@@ -59,7 +59,7 @@ impl Template {
     }
 
     fn lay_out(&self) -> TempDir {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = scratch();
         for (path, contents) in &self.files {
             let path = directory.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -13,14 +13,14 @@ use std::{
 use primitives::{Disk, DiskFile, Filesystem, Height};
 use storage::{Batch, CommitError, Keyspace, ReopenError, Repair, Writer, keys};
 
-use crate::chain::{block, config, grow, is_whole, note, open, tip};
+use crate::chain::{block, config, grow, is_whole, note, open, scratch, tip};
 
 const DIRECTORY: &str = "STORAGE_TEST_FULL_DIRECTORY";
 
 /// In a mount namespace of its own, where a small disk can be made without asking anyone.
 #[test]
 fn a_full_disk_is_waited_for_and_loses_nothing() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let script = r#"mount -t tmpfs -o size=48m tmpfs "$1" && shift && exec "$@""#;
     let output = Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"])
@@ -78,7 +78,7 @@ fn large(height: u64) -> Batch {
 
 #[test]
 fn a_failed_sync_ends_all_writing_in_this_process() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let is_broken = Arc::new(AtomicBool::new(false));
     let disk = Breaking { inner: Filesystem::at(directory.path()), is_broken: is_broken.clone() };
     let (mut writer, _) = Writer::open_on(Arc::new(disk), directory.path(), config()).unwrap();

@@ -1,11 +1,11 @@
 use primitives::Height;
 use storage::{Batch, Keyspace, ReadError, keys};
 
-use crate::chain::{block, grow, hash, is_whole, note, open, tip};
+use crate::chain::{block, grow, hash, is_whole, note, open, scratch, tip};
 
 #[test]
 fn a_revoked_lease_reads_nothing_and_keeps_no_lock() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let (mut writer, _) = open(directory.path());
     grow(&mut writer, 2);
     let leases = writer.leases();
@@ -26,7 +26,7 @@ fn a_revoked_lease_reads_nothing_and_keeps_no_lock() {
 
 #[test]
 fn a_writer_that_is_dropped_revokes_its_leases_too() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let (mut writer, _) = open(directory.path());
     grow(&mut writer, 1);
     let view = writer.leases().lease("api").view().unwrap();
@@ -37,7 +37,7 @@ fn a_writer_that_is_dropped_revokes_its_leases_too() {
 
 #[test]
 fn the_register_counts_what_is_held_by_name() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let (mut writer, _) = open(directory.path());
     grow(&mut writer, 0);
     let leases = writer.leases();
@@ -50,7 +50,7 @@ fn the_register_counts_what_is_held_by_name() {
 
 #[test]
 fn a_view_stays_at_its_height_while_the_chain_grows() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let (mut writer, _) = open(directory.path());
     let lease = writer.leases().lease("execution");
     assert!(matches!(lease.view(), Err(ReadError::Empty)));
@@ -70,7 +70,7 @@ fn a_view_stays_at_its_height_while_the_chain_grows() {
 
 #[test]
 fn a_view_is_whole_while_another_thread_commits() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let (mut writer, _) = open(directory.path());
     grow(&mut writer, 0);
     let lease = writer.leases().lease("execution");
@@ -94,7 +94,7 @@ fn a_view_is_whole_while_another_thread_commits() {
 
 #[test]
 fn a_read_of_many_rows_ends_at_its_limit() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let (mut writer, _) = open(directory.path());
     let mut batch = Batch::for_height(Height(0), hash(0));
     for number in 0..20u8 {
@@ -122,7 +122,7 @@ fn a_read_of_many_rows_ends_at_its_limit() {
 
 #[test]
 fn the_rows_of_the_storage_itself_are_never_among_the_answers() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let (mut writer, _) = open(directory.path());
     let lease = writer.leases().lease("test");
     for height in 0..3 {

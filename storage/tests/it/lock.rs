@@ -7,11 +7,13 @@ use std::{
 
 use storage::{DirectoryLock, LockError};
 
+use crate::chain::scratch;
+
 const DIRECTORY: &str = "STORAGE_TEST_LOCK_DIRECTORY";
 
 #[test]
 fn whoever_comes_second_is_told_who_came_first() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let lock = DirectoryLock::acquire(directory.path()).unwrap();
     let Err(LockError::Held { holder: Some(holder), path }) = DirectoryLock::acquire(directory.path()) else { panic!("two have the lock") };
     assert_eq!((holder.pid, path.as_path()), (std::process::id(), lock.path()));
@@ -24,7 +26,7 @@ fn whoever_comes_second_is_told_who_came_first() {
 
 #[test]
 fn a_file_that_a_dead_process_left_is_no_obstacle() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     fs::write(directory.path().join("LOCK"), r#"{"pid":1,"host":"elsewhere","since_unix_ms":1}"#).unwrap();
     assert_eq!(DirectoryLock::holder(directory.path()).unwrap(), None);
     DirectoryLock::acquire(directory.path()).unwrap();
@@ -32,7 +34,7 @@ fn a_file_that_a_dead_process_left_is_no_obstacle() {
 
 #[test]
 fn another_process_holds_the_lock_until_it_dies() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let mut child = holding(directory.path());
     let Err(error) = DirectoryLock::acquire(directory.path()) else { panic!("two processes have the lock") };
     assert!(error.to_string().contains(&format!("process {}", child.id())), "{error}");

@@ -1,12 +1,12 @@
 use std::fs;
 
-use storage::{ManifestError, OpenError, Repair, SetAsideError, Writer, set_aside};
+use storage::{Keyspace, ManifestError, OpenError, Repair, SetAsideError, Writer, set_aside};
 
-use crate::chain::{config, grow, is_whole, note, open, tip};
+use crate::chain::{config, flushing, grow, is_whole, note, open, scratch, tip};
 
 #[test]
 fn storage_reopens_100_times() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     for height in 0..100u64 {
         let (mut writer, opened) = open(directory.path());
         assert_eq!(opened.tip, height.checked_sub(1).map(tip));
@@ -21,8 +21,25 @@ fn storage_reopens_100_times() {
 }
 
 #[test]
+fn a_chain_of_many_tables_reopens_whole() {
+    let directory = scratch();
+    for height in [500u64, 1_000, 1_500] {
+        let (mut writer, opened) = Writer::open(directory.path(), flushing()).unwrap();
+        assert_eq!(opened.repaired, []);
+        let lease = writer.leases().lease("test");
+        grow(&mut writer, height - 250);
+        let view = lease.view().unwrap();
+        grow(&mut writer, height);
+        assert_eq!(view.last(Keyspace::Headers).unwrap().unwrap().key.to_vec(), (height - 250).to_be_bytes());
+        assert!(is_whole(&lease, height));
+        writer.close().unwrap();
+    }
+    assert!(is_whole(&open(directory.path()).0.leases().lease("test"), 1_500));
+}
+
+#[test]
 fn a_database_that_is_open_is_not_opened_again() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let (writer, _) = open(directory.path());
     assert!(matches!(Writer::open(directory.path(), config()), Err(OpenError::Locked { .. })));
     writer.close().unwrap();
@@ -31,7 +48,7 @@ fn a_database_that_is_open_is_not_opened_again() {
 
 #[test]
 fn a_directory_of_a_newer_program_is_left_alone() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     fs::write(directory.path().join("manifest.json"), r#"{"format":99}"#).unwrap();
     let refused = Writer::open(directory.path(), config());
     assert!(matches!(refused, Err(OpenError::Manifest(ManifestError::TooNew { found: 99, .. }))));
@@ -40,7 +57,7 @@ fn a_directory_of_a_newer_program_is_left_alone() {
 
 #[test]
 fn a_tip_file_one_block_behind_is_moved() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     let file = directory.path().join("ledger.tip");
     let (mut writer, _) = open(directory.path());
     grow(&mut writer, 4);
@@ -56,7 +73,7 @@ fn a_tip_file_one_block_behind_is_moved() {
 
 #[test]
 fn a_database_set_aside_makes_room_for_an_empty_one() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = scratch();
     assert_eq!(set_aside(directory.path()).unwrap(), None);
     for number in 1..3 {
         let (mut writer, opened) = open(directory.path());
