@@ -14,6 +14,7 @@
 
 pub mod core;
 pub mod entry;
+pub mod host;
 pub mod signer;
 mod unreleased;
 

@@ -1,0 +1,204 @@
+//! What the core says, and what follows.
+
+use primitives::{Address, B256, Bytes, ConsensusMessage, Height, Round};
+
+use super::{
+    Host, Phase,
+    action::{Action, TimerId},
+    breaker,
+    event::{ProposedBlock, Verdict},
+    outbox::Left,
+    status::LastSigned,
+    timeouts,
+};
+use crate::{
+    Entry, Origin, Unreleased,
+    core::{Effect, Evidence, Input, Timer, Wait},
+    entry::{BodyEntry, Step},
+};
+
+impl Host {
+    /// Feeds the core whatever waits for it.
+    pub(super) fn pump(&mut self) {
+        while let Some(input) = self.inputs.pop_front() {
+            let Some(core) = self.core.as_mut() else { return self.inputs.clear() };
+            match core.step(input.clone(), &mut self.crypto) {
+                Ok(effects) => self.carry(effects),
+                Err(fatal) => return self.core_failed(fatal, breaker::name(&input)),
+            }
+        }
+    }
+
+    /// Turns effects into actions, in order. After a decision the core has done its work.
+    pub(super) fn carry(&mut self, effects: Vec<Effect>) {
+        let mut is_decided = false;
+        for effect in effects {
+            match effect {
+                Effect::Append(entry) => self.append(entry),
+                Effect::Publish(message) => self.publish(message),
+                Effect::Schedule(timer) => self.schedule(timer),
+                Effect::Cancel(timer) => self.cancel(timer),
+                Effect::CancelAll => self.cancel_timers(),
+                Effect::StartRound { height, round, proposer } => self.start_round(height, round, proposer),
+                Effect::GetValue { height, round } => self.actions.push(Action::GetValue { height, round }),
+                Effect::Restream { height, round, pol_round, proposer, value } => {
+                    self.outbox.then(height, Action::Stream { height, round, pol_round, proposer, value });
+                }
+                Effect::Evidence(evidence) => self.keep_evidence(evidence),
+                Effect::Decide(certificate) => {
+                    is_decided = true;
+                    self.decided(certificate);
+                }
+            }
+        }
+        if is_decided {
+            self.drop_core();
+        }
+        self.check_certified();
+    }
+
+    fn append(&mut self, entry: Entry) {
+        self.log.record(&entry);
+        if let Entry::Proposal(signed) = &entry {
+            self.proposers.heard(signed.message.proposer);
+            self.actions.push(Action::Accept(signed.clone()));
+        }
+        // Without a vote of ours nothing has to be remembered.
+        if self.speaks == Some(true) {
+            self.outbox.append(entry);
+        }
+    }
+
+    fn publish(&mut self, message: Unreleased<ConsensusMessage>) {
+        if let ConsensusMessage::Round(certificate) = message.content() {
+            self.log.record_entered(certificate);
+        }
+        if !self.may_leave(&message) {
+            return;
+        }
+        let fresh = self.fresh_proposal(&message);
+        self.outbox.publish(message);
+        fresh.into_iter().for_each(|stream| self.outbox.then(self.height, stream));
+    }
+
+    /// Whether the signer should be asked to let this leave.
+    pub(super) fn may_leave(&self, message: &Unreleased<ConsensusMessage>) -> bool {
+        let is_mute = self.speaks != Some(true) || self.mute_through.is_some_and(|through| message.round() <= through);
+        self.is_validator() && !(is_mute && message.origin() == Origin::Ours)
+    }
+
+    /// The parts of a block of ours follow its proposal. A block that is proposed again is streamed at the core's request.
+    fn fresh_proposal(&self, message: &Unreleased<ConsensusMessage>) -> Option<Action> {
+        let ConsensusMessage::Proposal(signed) = message.content() else { return None };
+        let proposal = &signed.message;
+        let is_fresh = Some(proposal.proposer) == self.crypto.address() && proposal.pol_round.is_none();
+        let (height, round, proposer, value) = (proposal.height, proposal.round, proposal.proposer, proposal.value);
+        is_fresh.then_some(Action::Stream { height, round, pol_round: None, proposer, value })
+    }
+
+    fn start_round(&mut self, height: Height, round: Round, proposer: Address) {
+        self.proposers.round_started(proposer);
+        self.actions.push(Action::RoundStarted { height, round, proposer });
+    }
+
+    fn schedule(&mut self, timer: Timer) {
+        self.timers.insert(timer);
+        let granted = timeouts::wait(&self.config.parameters.timeouts, &timer);
+        let after = if timer.wait == Wait::Step(Step::Propose) { self.patience(timer.round, granted) } else { granted };
+        self.actions.push(Action::Schedule { timer: TimerId::Core(timer), after });
+    }
+
+    /// How long to wait for the proposer. In the first round it may still be idle where we are not.
+    fn patience(&self, round: Round, granted: std::time::Duration) -> std::time::Duration {
+        let proposer = self.set.proposer(self.height, round).address;
+        if Some(proposer) == self.crypto.address() {
+            return granted;
+        }
+        let patience = self.proposers.patience(proposer, round, &self.set, granted, self.config.propose_floor);
+        let may_be_idle = round == Round::ZERO && patience == granted;
+        if may_be_idle { granted.saturating_add(self.pace.until_overdue(self.now)) } else { patience }
+    }
+
+    fn cancel(&mut self, timer: Timer) {
+        if self.timers.remove(&timer) {
+            self.actions.push(Action::Cancel(TimerId::Core(timer)));
+        }
+    }
+
+    pub(super) fn cancel_timers(&mut self) {
+        let timers = std::mem::take(&mut self.timers);
+        self.actions.extend(timers.into_iter().map(|timer| Action::Cancel(TimerId::Core(timer))));
+    }
+
+    pub(super) fn keep_evidence(&mut self, evidence: Vec<Evidence>) {
+        let new = self.evidence.add(evidence);
+        if let Some(piece) = new.iter().find(|piece| Some(piece.validator()) == self.crypto.address()) {
+            self.halt_for_doppelganger(piece.height());
+        }
+        if !new.is_empty() {
+            self.actions.push(Action::Evidence(new));
+        }
+    }
+
+    pub(super) fn on_elapsed(&mut self, timer: TimerId) {
+        match timer {
+            TimerId::Core(timer) => {
+                if self.timers.remove(&timer) {
+                    self.inputs.push_back(Input::Elapsed(timer));
+                    self.pump();
+                    if timer.wait == Wait::Rebroadcast {
+                        self.rebroadcast();
+                    }
+                }
+            }
+            TimerId::Pace => self.check_pace(),
+            TimerId::Gate => self.ask_standings(),
+            TimerId::Stall => self.on_stalled(),
+        }
+    }
+
+    pub(super) fn on_released(&mut self, ticket: u64) {
+        let Left { messages, then } = self.outbox.released(ticket);
+        for message in messages.iter().filter(|message| message.origin() == Origin::Ours) {
+            self.last_signed = LastSigned::of(message.content()).or(self.last_signed.take());
+        }
+        self.actions.extend(then);
+    }
+
+    pub(super) fn on_built(&mut self, height: Height, round: Round, value: B256) {
+        if height == self.height && self.phase == Phase::Running {
+            let input = self.blocks.built(height, round, value);
+            self.inputs.extend(input);
+        }
+    }
+
+    pub(super) fn on_judged(&mut self, block: ProposedBlock, verdict: Verdict) {
+        if block.height == self.height {
+            let input = self.blocks.judged(block, verdict);
+            self.inputs.extend(input.filter(|_| self.core.is_some()));
+            self.check_certified();
+        }
+    }
+
+    pub(super) fn on_body_durable(&mut self, height: Height, round: Round, value: B256, body: Option<Bytes>) {
+        if height != self.height {
+            return;
+        }
+        // A small body becomes durable with the entries and messages that follow from it.
+        if let Some(body) = body.filter(|_| self.speaks == Some(true)) {
+            self.outbox.append(Entry::Body(BodyEntry { height, round, value, body }));
+        }
+        let inputs = self.blocks.durable(value);
+        self.inputs.extend(inputs.into_iter().filter(|_| self.core.is_some()));
+    }
+
+    /// The core stays silent when others certify a block that is invalid here, so it is looked for.
+    fn check_certified(&mut self) {
+        let rejected = self.blocks.invalid().find(|(value, _)| self.log.is_certified(*value, &self.set));
+        if let Some((value, rule)) = rejected.map(|(value, rule)| (value, rule.to_owned()))
+            && self.remembered.trouble.is_none()
+        {
+            self.reject_certified(value, &rule);
+        }
+    }
+}

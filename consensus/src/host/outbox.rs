@@ -1,0 +1,211 @@
+//! What waits for the signer, in order.
+//!
+//! One batch is under way at a time; what follows meanwhile gathers in the next, so that a slow disk makes batches larger and
+//! not a queue longer. What must happen after a release (a commit, a stream) waits with its batch.
+
+use std::collections::VecDeque;
+
+use primitives::{ConsensusMessage, Height};
+
+use super::action::{Action, Batch, Recipient};
+use crate::{Entry, Origin, Unreleased};
+
+/// Entries and messages that may wait before new messages from peers are turned away.
+const MAX_WAITING: usize = 8_192;
+
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    waiting: VecDeque<Waiting>,
+    under_way: Option<UnderWay>,
+    tickets: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    height: Height,
+    to: Recipient,
+    entries: Vec<Entry>,
+    messages: Vec<Unreleased<ConsensusMessage>>,
+    then: Vec<Action>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    ticket: u64,
+    height: Height,
+    to: Recipient,
+    messages: Vec<Unreleased<ConsensusMessage>>,
+    then: Vec<Action>,
+    is_parked: bool,
+}
+
+/// What has left.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    pub messages: Vec<Unreleased<ConsensusMessage>>,
+    /// What may happen now.
+    pub then: Vec<Action>,
+}
+
+impl Outbox {
+    pub fn append(&mut self, entry: Entry) {
+        let height = entry.height();
+        self.last(height, Recipient::Everybody).entries.push(entry);
+    }
+
+    pub fn publish(&mut self, message: Unreleased<ConsensusMessage>) {
+        self.last(message.height(), Recipient::Everybody).messages.push(message);
+    }
+
+    /// Does `action` after everything so far was released.
+    pub fn then(&mut self, height: Height, action: Action) {
+        self.last(height, Recipient::Everybody).then.push(action);
+    }
+
+    /// Messages for one peer. Replaces what still waits for it.
+    pub fn send(&mut self, to: Recipient, height: Height, messages: Vec<Unreleased<ConsensusMessage>>) {
+        self.waiting.retain(|waiting| waiting.to != to || to == Recipient::Everybody);
+        self.waiting.push_back(Waiting { height, to, entries: vec![], messages, then: vec![] });
+    }
+
+    /// The next thing to do: a release when none is under way, or what waited for a release that needs none.
+    pub fn next(&mut self) -> Vec<Action> {
+        if self.under_way.is_some() {
+            return Vec::new();
+        }
+        let Some(Waiting { height, to, entries, messages, then }) = self.waiting.pop_front() else { return Vec::new() };
+        if entries.is_empty() && messages.is_empty() {
+            return [then, self.next()].concat();
+        }
+        self.tickets += 1;
+        let batch = Batch { ticket: self.tickets, height, to, entries, messages: messages.clone() };
+        self.under_way = Some(UnderWay { ticket: self.tickets, height, to, messages, then, is_parked: false });
+        vec![Action::Release(batch)]
+    }
+
+    /// The batch with this ticket was released; nothing if it is not the one under way.
+    pub fn released(&mut self, ticket: u64) -> Left {
+        match self.under_way.take_if(|under_way| under_way.ticket == ticket) {
+            Some(UnderWay { messages, then, .. }) => Left { messages, then },
+            None => Left::default(),
+        }
+    }
+
+    /// The batch with this ticket waits in the signer until there is room.
+    pub fn park(&mut self, ticket: u64) {
+        if let Some(under_way) = self.under_way.as_mut().filter(|under_way| under_way.ticket == ticket) {
+            under_way.is_parked = true;
+        }
+    }
+
+    /// Tries a parked batch again. The signer kept what was in it, so nothing is handed over twice.
+    pub fn retry(&mut self) -> Option<Action> {
+        let under_way = self.under_way.as_mut().filter(|under_way| under_way.is_parked)?;
+        under_way.is_parked = false;
+        let UnderWay { ticket, height, to, .. } = *under_way;
+        Some(Action::Release(Batch { ticket, height, to, entries: vec![], messages: vec![] }))
+    }
+
+    /// Forgets what waits at `height` or below: it is over, and none of it has left. The batch under way may still arrive.
+    pub fn forget_through(&mut self, height: Height) {
+        self.waiting.retain(|waiting| height < waiting.height);
+        if let Some(under_way) = self.under_way.as_mut().filter(|under_way| under_way.height <= height) {
+            under_way.then.clear();
+        }
+    }
+
+    /// Gives up the batch with this ticket: nothing of it leaves. What must follow it still may.
+    pub fn give_up(&mut self, ticket: u64) -> Vec<Action> {
+        self.under_way.take_if(|under_way| under_way.ticket == ticket).map(|under_way| under_way.then).unwrap_or_default()
+    }
+
+    /// Drops what waits and carries our signature.
+    pub fn drop_ours(&mut self) {
+        for waiting in &mut self.waiting {
+            waiting.messages.retain(|message| message.origin() != Origin::Ours);
+        }
+    }
+
+    pub fn is_parked(&self) -> bool {
+        self.under_way.as_ref().is_some_and(|under_way| under_way.is_parked)
+    }
+
+    pub fn is_full(&self) -> bool {
+        MAX_WAITING <= self.waiting.iter().map(|waiting| waiting.entries.len() + waiting.messages.len()).sum()
+    }
+
+    fn last(&mut self, height: Height, to: Recipient) -> &mut Waiting {
+        let fits = self.waiting.back().is_some_and(|waiting| waiting.height == height && waiting.to == to);
+        if !fits {
+            self.waiting.push_back(Waiting { height, to, entries: vec![], messages: vec![], then: vec![] });
+        }
+        let position = self.waiting.len() - 1;
+        &mut self.waiting[position]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::entry::{Step, TimeoutEntry};
+    use primitives::{NodeId, Round};
+
+    fn entry(round: u32) -> Entry {
+        Entry::Timeout(TimeoutEntry { height: Height(1), round: Round(round), step: Step::Propose })
+    }
+
+    fn rounds(actions: &[Action]) -> Vec<u32> {
+        let [Action::Release(batch)] = actions else { panic!("{actions:?}") };
+        let round = |entry: &Entry| if let Entry::Timeout(timeout) = entry { timeout.round.0 } else { 0 };
+        batch.entries.iter().map(round).collect()
+    }
+
+    #[test]
+    fn what_comes_during_a_release_gathers_in_the_next() {
+        let mut outbox = Outbox::default();
+        outbox.append(entry(1));
+        assert_eq!(rounds(&outbox.next()), [1]);
+        outbox.append(entry(2));
+        outbox.append(entry(3));
+        assert!(outbox.next().is_empty());
+        outbox.released(1);
+        assert_eq!(rounds(&outbox.next()), [2, 3]);
+    }
+
+    #[test]
+    fn what_follows_a_release_waits_for_it() {
+        let mut outbox = Outbox::default();
+        outbox.append(entry(1));
+        outbox.then(Height(1), Action::AskRound);
+        outbox.next();
+        assert!(outbox.released(7).then.is_empty());
+        assert_eq!(outbox.released(1).then, [Action::AskRound]);
+    }
+
+    #[test]
+    fn what_needs_no_release_follows_at_once() {
+        let mut outbox = Outbox::default();
+        outbox.then(Height(1), Action::AskRound);
+        assert_eq!(outbox.next(), [Action::AskRound]);
+    }
+
+    #[test]
+    fn a_parked_batch_is_tried_again_without_its_contents() {
+        let mut outbox = Outbox::default();
+        outbox.append(entry(1));
+        outbox.next();
+        assert_eq!(outbox.retry(), None);
+        outbox.park(1);
+        let Some(Action::Release(batch)) = outbox.retry() else { panic!() };
+        assert!(batch.ticket == 1 && batch.entries.is_empty() && !outbox.is_parked());
+    }
+
+    #[test]
+    fn one_batch_waits_for_each_peer() {
+        let mut outbox = Outbox::default();
+        let to = Recipient::Peer(NodeId(Default::default()));
+        (0..5).for_each(|_| outbox.send(to, Height(1), vec![]));
+        assert_eq!(outbox.waiting.len(), 1);
+    }
+}
