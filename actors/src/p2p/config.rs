@@ -1,0 +1,74 @@
+//! What the node's configuration says about peers.
+
+use std::{net::SocketAddr, time::Duration};
+
+use primitives::PeerAddress;
+use wire::{Identity, Limits};
+
+/// Configuration of all p2p actors.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The node key and the chain.
+    pub identity: Identity,
+    /// What one link may cost.
+    pub limits: Limits,
+    /// Where to listen; port 0 takes a free one and keeps it through restarts of the listener.
+    pub listen: SocketAddr,
+    /// Peers to stay connected to, for ever.
+    pub peers: Vec<PeerAddress>,
+    /// Time between two pings.
+    pub ping: Duration,
+    /// Unanswered pings after which a session is dead.
+    pub misses: u32,
+    /// How peers are dialled again.
+    pub redial: Redial,
+    /// For a TCP connection to be established.
+    pub connect: Duration,
+    /// Time between two looks at our own door.
+    pub self_dial: Duration,
+    /// Sessions at a time.
+    pub max_sessions: usize,
+    /// Handshakes of strangers at a time.
+    pub max_handshakes: usize,
+    /// Inbound handshakes and sessions of one IP address at a time.
+    pub max_per_ip: usize,
+    /// For jitter.
+    pub seed: u64,
+}
+
+/// Waits between attempts: doubled after each failure, with jitter.
+#[derive(Clone, Copy, Debug)]
+pub struct Redial {
+    /// After the first failure.
+    pub first: Duration,
+    /// At most.
+    pub cap: Duration,
+    /// A session that lived this long makes up for earlier failures.
+    pub stable: Duration,
+}
+
+impl Redial {
+    /// Among validators: at most two seconds.
+    pub const VALIDATOR: Self = Self { first: Duration::from_millis(50), cap: Duration::from_secs(2), stable: Duration::from_secs(60) };
+}
+
+impl Config {
+    /// What validators use among each other. The node's file overrides single values.
+    pub fn among_validators(identity: Identity, limits: Limits, listen: SocketAddr, peers: Vec<PeerAddress>, seed: u64) -> Self {
+        Self {
+            identity,
+            limits,
+            listen,
+            peers,
+            ping: Duration::from_secs(1),
+            misses: 3,
+            redial: Redial::VALIDATOR,
+            connect: Duration::from_secs(3),
+            self_dial: Duration::from_secs(5),
+            max_sessions: 128,
+            max_handshakes: 32,
+            max_per_ip: 64,
+            seed,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Its life: looks who is missing, and dials.
+
+use std::{sync::Arc, time::Duration};
+
+use primitives::{Clock, NodeId, PeerAddress};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use supervision::{Actor, Address, ChildSpec, Context, Fault, MailboxLimits};
+use tokio::time::{Instant, timeout};
+use tracing::{debug, warn};
+use wire::{HandshakeError, Net};
+
+use super::{
+    super::{
+        Config, Peers,
+        gossip::{GossipMailbox, Opened, Refused},
+    },
+    NAME,
+    targets::Targets,
+};
+
+/// Time between two looks at who is missing.
+const TICK: Duration = Duration::from_millis(50);
+
+enum Message {
+    Tick,
+    Outcome(usize, Result<NodeId, DialError>),
+}
+
+impl supervision::Message for Message {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Tick => "Tick",
+            Self::Outcome(..) => "Outcome",
+        }
+    }
+}
+
+/// Why an attempt failed.
+#[derive(Debug, thiserror::Error)]
+enum DialError {
+    #[error("cannot connect: {0}")]
+    Connect(#[from] std::io::Error),
+    #[error("no connection within {0:?}")]
+    Late(Duration),
+    #[error(transparent)]
+    Handshake(#[from] HandshakeError),
+    #[error(transparent)]
+    Refused(#[from] Refused),
+}
+
+impl DialError {
+    /// The word for it in metrics.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "connect",
+            Self::Late(_) => "late",
+            Self::Handshake(error) => error.name(),
+            Self::Refused(_) => "refused",
+        }
+    }
+}
+
+/// The child for the tree.
+pub fn child<N: Net>(net: N, config: Arc<Config>, gossip: GossipMailbox<N::Stream>, peers: Peers, clock: Arc<dyn Clock>) -> ChildSpec {
+    let capacity = 2 * config.peers.len() + 8;
+    let address = Address::new(NAME, MailboxLimits::each(capacity));
+    let factory = move |incarnation: supervision::Incarnation| {
+        let targets = Targets::new(config.peers.clone(), config.redial);
+        let random = StdRng::seed_from_u64(config.seed ^ incarnation.0);
+        let attempt = Attempt { net: net.clone(), config: config.clone(), gossip: gossip.clone(), peers: peers.clone() };
+        let dialer = Dialer { targets, random, clock: clock.clone(), attempt };
+        async move { Ok(dialer) }
+    };
+    ChildSpec::new(NAME, address, factory).after(&[super::super::gossip::NAME])
+}
+
+struct Dialer<N: Net> {
+    targets: Targets,
+    random: StdRng,
+    clock: Arc<dyn Clock>,
+    attempt: Attempt<N>,
+}
+
+impl<N: Net> Actor for Dialer<N> {
+    type Message = Message;
+
+    async fn started(&mut self, context: &mut Context<Message>) -> Result<(), Fault> {
+        context.every(TICK, || Message::Tick).detach();
+        self.dial(context);
+        Ok(())
+    }
+
+    async fn handle(&mut self, message: Message, context: &mut Context<Message>) -> Result<(), Fault> {
+        match message {
+            Message::Tick => self.dial(context),
+            Message::Outcome(index, outcome) => self.note(index, outcome),
+        }
+        Ok(())
+    }
+}
+
+impl<N: Net> Dialer<N> {
+    fn dial(&mut self, context: &Context<Message>) {
+        let (now, peers, random) = (self.clock.monotonic(), &self.attempt.peers, &mut self.random);
+        for (index, address) in self.targets.due(now, |node| peers.is_connected(node), || random.random()) {
+            let (attempt, own) = (self.attempt.clone(), context.address().clone());
+            context.task("dial", async move {
+                let outcome = attempt.run(&address).await;
+                attempt.peers.metrics().dial(outcome.as_ref().err().map_or("ok", DialError::name));
+                if let Err(error) = &outcome {
+                    debug!(%address, %error, "peer not reached");
+                }
+                // There is room for one attempt of each peer.
+                let _ = own.try_send(Message::Outcome(index, outcome));
+            });
+        }
+    }
+
+    fn note(&mut self, index: usize, outcome: Result<NodeId, DialError>) {
+        let now = self.clock.monotonic();
+        match outcome {
+            Ok(node) => self.targets.reached(index, node, now),
+            Err(DialError::Handshake(HandshakeError::SelfConnection { .. })) => self.targets.is_us(index),
+            Err(error) => self.note_failure(index, &error, now),
+        }
+    }
+
+    fn note_failure(&mut self, index: usize, error: &DialError, now: Duration) {
+        let jitter = self.random.random();
+        let (failures, wait) = self.targets.failed(index, now, jitter);
+        // Once for each time it is lost, not for each attempt.
+        if failures == 1 {
+            warn!(peer = index, %error, ?wait, "a configured peer is not reached; dialling on");
+        }
+    }
+}
+
+/// All that one attempt needs.
+struct Attempt<N: Net> {
+    net: N,
+    config: Arc<Config>,
+    gossip: GossipMailbox<N::Stream>,
+    peers: Peers,
+}
+
+impl<N: Net> Clone for Attempt<N> {
+    fn clone(&self) -> Self {
+        Self { net: self.net.clone(), config: self.config.clone(), gossip: self.gossip.clone(), peers: self.peers.clone() }
+    }
+}
+
+impl<N: Net> Attempt<N> {
+    /// When this returns a node, there is a session with it.
+    async fn run(&self, address: &PeerAddress) -> Result<NodeId, DialError> {
+        let limit = self.config.connect;
+        let connecting = self.net.connect(&address.host, address.port);
+        let stream = timeout(limit, connecting).await.map_err(|_| DialError::Late(limit))??;
+        let began = Instant::now();
+        let outcome = wire::dial(stream, &self.config.identity, address.node, &self.config.limits).await;
+        self.peers.metrics().handshake("outbound", began.elapsed(), &outcome);
+        let connection = outcome?;
+        let node = connection.peer;
+        match self.gossip.open(Opened { connection, seat: None }).await {
+            Ok(()) | Err(Refused::Duplicate) => Ok(node),
+            Err(refused) => Err(refused.into()),
+        }
+    }
+}

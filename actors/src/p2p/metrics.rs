@@ -1,0 +1,61 @@
+//! What p2p counts. Sessions and queued bytes are observed by the directory.
+
+use std::time::Duration;
+
+use opentelemetry::{
+    KeyValue,
+    metrics::{Counter, Histogram, Meter},
+};
+use wire::HandshakeError;
+
+/// Instruments shared by all p2p actors.
+pub(super) struct P2pMetrics {
+    dials: Counter<u64>,
+    handshakes: Histogram<f64>,
+    messages: Counter<u64>,
+    dropped: Counter<u64>,
+    signature_failures: Counter<u64>,
+}
+
+impl P2pMetrics {
+    pub fn new(meter: &Meter) -> Self {
+        let counter = |name, description| meter.u64_counter(name).with_description(description).build();
+        let buckets = vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
+        Self {
+            dials: counter("p2p_dials_total", "Attempts to reach a peer, by result."),
+            handshakes: meter
+                .f64_histogram("p2p_handshake_seconds")
+                .with_description("How long handshakes took, by direction and result.")
+                .with_boundaries(buckets)
+                .build(),
+            messages: counter("p2p_messages_total", "Messages by kind and direction."),
+            dropped: counter("p2p_dropped_total", "Messages of peers that were not taken, by kind or reason."),
+            signature_failures: counter("p2p_signature_failures_total", "Proofs of identity that did not hold."),
+        }
+    }
+
+    pub fn dial(&self, result: &'static str) {
+        self.dials.add(1, &[KeyValue::new("result", result)]);
+    }
+
+    pub fn handshake<T>(&self, direction: &'static str, took: Duration, outcome: &Result<T, HandshakeError>) {
+        let result = outcome.as_ref().err().map_or("ok", HandshakeError::name);
+        let labels = [KeyValue::new("direction", direction), KeyValue::new("result", result)];
+        self.handshakes.record(took.as_secs_f64(), &labels);
+        if matches!(outcome, Err(HandshakeError::Forged { .. })) {
+            self.signature_failure();
+        }
+    }
+
+    pub fn message(&self, kind: &'static str, direction: &'static str) {
+        self.messages.add(1, &[KeyValue::new("kind", kind), KeyValue::new("direction", direction)]);
+    }
+
+    pub fn dropped(&self, what: &'static str) {
+        self.dropped.add(1, &[KeyValue::new("what", what)]);
+    }
+
+    pub fn signature_failure(&self) {
+        self.signature_failures.add(1, &[]);
+    }
+}

@@ -1,0 +1,73 @@
+//! The node among its peers: who is connected, what they say, how they are reached again.
+//!
+//! ```text
+//!   dialer ---- proved connection ---> gossip ---- one child for each peer ---> session <---> socket
+//!   listener -- proved connection --->   |                                        |
+//!                                      Peers  <--- everybody who has to say       Routes ---> consensus, proposals, ...
+//! ```
+//!
+//! | actor      | life                                                                                     |
+//! |------------|------------------------------------------------------------------------------------------|
+//! | `listener` | accepts, in parallel and bounded; dials itself to know that it still does                |
+//! | `dialer`   | keeps a session to each configured peer, for ever                                        |
+//! | `gossip`   | owns the sessions and the directory; settles duplicates                                  |
+//! | `session`  | one peer: pings, routes what it says, never waits for anybody                            |
+//!
+//! Lost on a crash: of a session, that link, which is dialled again at once; of the listener, handshakes under way; of
+//! gossip, all links. What others hold, [`Peers`] and [`Door`], stays good through all of it.
+
+mod config;
+pub mod dialer;
+pub mod gossip;
+pub mod listener;
+mod metrics;
+mod peer;
+mod peers;
+mod routes;
+mod say;
+pub mod session;
+mod trace;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use opentelemetry::metrics::Meter;
+use primitives::Clock;
+use supervision::ChildSpec;
+use wire::Net;
+
+pub use config::{Config, Redial};
+pub use listener::Door;
+pub use peer::{Peer, SessionKey};
+pub use peers::Peers;
+pub use routes::{Incoming, NoRoom, PartsMessage, PeerEvent, Route, Routes, StandingMessage, SyncMessage, to};
+
+/// The part of the tree that talks to peers, before it is started.
+pub struct P2p {
+    /// Everybody who is connected; for saying things.
+    pub peers: Peers,
+    /// Where the listener listens, once it does.
+    pub door: Door,
+    /// `p2p.gossip`, `p2p.listener`, `p2p.dialer`.
+    pub children: Vec<ChildSpec>,
+}
+
+/// Names of the static children, for `after` edges of others.
+pub const CHILDREN: [&str; 3] = [gossip::NAME, listener::NAME, dialer::NAME];
+
+/// Wires the actors up. What peers say goes to `routes`.
+pub fn build<N: Net>(net: N, config: Config, routes: Routes, meter: &Meter, clock: Arc<dyn Clock>) -> P2p {
+    let config = Arc::new(config);
+    let metrics = metrics::P2pMetrics::new(meter);
+    let peers = Peers::new(*config.identity.domain(), metrics, meter);
+    let door = Door::default();
+    let gossip = gossip::GossipMailbox::new(config.max_sessions);
+    let children = vec![
+        gossip::child(gossip.clone(), config.clone(), peers.clone(), routes, clock.clone()),
+        listener::child(net.clone(), config.clone(), gossip.clone(), peers.clone(), door.clone()),
+        dialer::child(net, config, gossip, peers.clone(), clock),
+    ];
+    P2p { peers, door, children }
+}

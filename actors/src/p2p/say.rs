@@ -1,0 +1,31 @@
+//! Saying things to peers without minding who finds no room.
+
+use primitives::NodeId;
+use tracing::{debug, error};
+use wire::Message;
+
+use super::Peers;
+
+impl Peers {
+    /// Says it to one peer, or to everybody. Never waits; what finds no room at a peer is that peer's to ask for again.
+    pub fn say(&self, to: Option<NodeId>, message: Message) {
+        let kind = message.kind();
+        match (self.encode(message), to) {
+            (Ok(message), None) => drop(self.broadcast(&message)),
+            (Ok(message), Some(peer)) => {
+                if let Err(error) = self.send_to(&peer, &message) {
+                    debug!(%peer, kind, %error, "not said");
+                }
+            }
+            // Whoever makes messages cuts them; one that fits no frame is our own mistake.
+            (Err(error), _) => error!(kind, %error, "a message fits no frame"),
+        }
+    }
+
+    /// Ends the session with a peer that sent what no honest node sends.
+    pub fn dismiss(&self, node: &NodeId) {
+        if let Some(peer) = self.get(node) {
+            peer.close();
+        }
+    }
+}

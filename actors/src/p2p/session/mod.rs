@@ -1,0 +1,16 @@
+//! One peer.
+//!
+//! | message | sender         | answer                                                             |
+//! |---------|----------------|--------------------------------------------------------------------|
+//! | `Tick`  | itself         | none; a ping, or the end of a silent session                       |
+//! | `Pong`  | its reader     | none; round trip and clock are noted                               |
+//! | `Ended` | reader, writer | none; a goodbye if there is one to say, then the end               |
+//!
+//! The reader hands on what the peer says and the writer empties the lanes; both are tasks of this actor and end with it.
+//! Lost on a crash: the link. Whoever dialled it dials again.
+
+mod actor;
+mod liveness;
+mod reader;
+
+pub(super) use actor::{Parts, child};

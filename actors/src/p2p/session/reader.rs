@@ -1,0 +1,162 @@
+//! Hands on what a peer says, and never waits for whom it says it to.
+
+use std::{sync::Arc, time::Duration};
+
+use primitives::Clock;
+use supervision::Address;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tracing::{debug, warn};
+use wire::{
+    Inbound, InboundError, Message as Word, Received, ValidatorProof,
+    message::{Farewell, Ping, Pong},
+};
+
+use super::{
+    super::{Incoming, NoRoom, PartsMessage, Peer, PeerEvent, Peers, Route, Routes, StandingMessage, SyncMessage, trace},
+    actor::Message,
+};
+
+/// Malformed frames after which a peer is left.
+const MAX_NONSENSE: u32 = 16;
+/// How long the session may take to hear of the end of its link.
+const END_LIMIT: Duration = Duration::from_secs(5);
+
+/// Why a session ends.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum End {
+    #[error("the link ended: {0}")]
+    Link(String),
+    #[error("the peer said goodbye: {0:?}")]
+    Goodbye(Farewell),
+    #[error("the peer sent nonsense: {0}")]
+    Nonsense(String),
+    #[error("no room for its message of kind {0}; a new session begins with what is current")]
+    Overflow(&'static str),
+    #[error("the peer is silent")]
+    Silent,
+}
+
+impl End {
+    /// What to tell the peer, if it still listens.
+    pub fn farewell(&self) -> Option<Farewell> {
+        match self {
+            Self::Link(_) | Self::Goodbye(_) => None,
+            Self::Nonsense(_) => Some(Farewell::Nonsense),
+            Self::Overflow(_) => Some(Farewell::Overflow),
+            Self::Silent => Some(Farewell::Silent),
+        }
+    }
+}
+
+pub(super) struct Reader<S> {
+    pub inbound: Inbound<S>,
+    pub peer: Peer,
+    pub peers: Peers,
+    pub routes: Routes,
+    pub session: Address<Message>,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
+    /// Reads until the link ends, and tells the session why.
+    pub async fn run(mut self) {
+        let end = self.read().await;
+        // A session that does not listen any more has ended already.
+        let _ = self.session.send(Message::Ended(end), END_LIMIT).await;
+    }
+
+    async fn read(&mut self) -> End {
+        let mut nonsense = 0;
+        loop {
+            let outcome = match self.inbound.next().await {
+                Ok(received) => self.hear(received),
+                Err(error) => self.complain(error, &mut nonsense),
+            };
+            if let Err(end) = outcome {
+                return end;
+            }
+        }
+    }
+
+    fn complain(&self, error: InboundError, nonsense: &mut u32) -> Result<(), End> {
+        if !error.is_misconduct() {
+            return Err(End::Link(error.to_string()));
+        }
+        self.peers.metrics().dropped("nonsense");
+        *nonsense += 1;
+        debug!(peer = %self.peer.node(), %error, nonsense, "malformed frame");
+        if error.is_fatal() || MAX_NONSENSE <= *nonsense { Err(End::Nonsense(error.to_string())) } else { Ok(()) }
+    }
+
+    fn hear(&self, received: Received) -> Result<(), End> {
+        let kind = received.message.kind();
+        self.peer.heard(self.clock.monotonic());
+        self.peers.metrics().message(kind, "inbound");
+        trace::received(kind, received.traceparent.as_ref()).in_scope(|| self.route(kind, received.message))
+    }
+
+    fn route(&self, kind: &'static str, word: Word) -> Result<(), End> {
+        let routes = &self.routes;
+        match word {
+            Word::Consensus(message) => self.must_fit(kind, &routes.consensus, message),
+            Word::CurrentRequest(request) => self.must_fit(kind, &routes.current, request),
+            Word::StandingRequest(request) => self.must_fit(kind, &routes.standing, StandingMessage::Request(request)),
+            Word::Standing(answer) => self.must_fit(kind, &routes.standing, StandingMessage::Answer(answer)),
+            Word::PartsStart(start) => self.may_drop(kind, &routes.parts, PartsMessage::Start(start)),
+            Word::Part(part) => self.may_drop(kind, &routes.parts, PartsMessage::Part(part)),
+            Word::GetParts(request) => self.may_drop(kind, &routes.parts, PartsMessage::Get(request)),
+            Word::Transactions(transactions) => self.may_drop(kind, &routes.transactions, transactions),
+            Word::Status(status) => self.may_drop(kind, &routes.sync, SyncMessage::Status(status)),
+            Word::GetBlocks(request) => self.may_drop(kind, &routes.sync, SyncMessage::Get(request)),
+            Word::BlockChunk(chunk) => self.may_drop(kind, &routes.sync, SyncMessage::Chunk(chunk)),
+            Word::Ping(ping) => self.answer(ping),
+            Word::Pong(pong) => self.note(pong),
+            Word::ValidatorProof(proof) => self.believe(&proof),
+            Word::Goodbye(goodbye) => Err(End::Goodbye(goodbye.reason)),
+        }
+    }
+
+    fn must_fit<T>(&self, kind: &'static str, route: &Route<T>, message: T) -> Result<(), End> {
+        route(self.incoming(message)).map_err(|NoRoom| End::Overflow(kind))
+    }
+
+    fn may_drop<T>(&self, kind: &'static str, route: &Route<T>, message: T) -> Result<(), End> {
+        if route(self.incoming(message)) == Err(NoRoom) {
+            self.peers.metrics().dropped(kind);
+        }
+        Ok(())
+    }
+
+    fn incoming<T>(&self, message: T) -> Incoming<T> {
+        Incoming { from: self.peer.clone(), message }
+    }
+
+    fn answer(&self, ping: Ping) -> Result<(), End> {
+        let pong = Word::Pong(Pong { nonce: ping.nonce, received_ms: self.clock.unix_ms() });
+        if let Ok(pong) = self.peers.encode(pong) {
+            // Without room the link is closed, and the writer tells.
+            let _ = self.peer.send(&pong);
+        }
+        Ok(())
+    }
+
+    fn note(&self, pong: Pong) -> Result<(), End> {
+        // Without room this answer counts as missed; only a peer that floods us gets there.
+        let _ = self.session.try_send(Message::Pong(pong));
+        Ok(())
+    }
+
+    fn believe(&self, proof: &ValidatorProof) -> Result<(), End> {
+        let (node, validator) = (self.peer.node(), proof.validator.address());
+        if !proof.holds_for(node, self.peers.domain()) {
+            self.peers.metrics().signature_failure();
+            warn!(peer = %node, %validator, "the peer claims to speak for a validator and cannot prove it");
+            return Err(End::Nonsense(format!("its proof for validator {validator} does not hold")));
+        }
+        if self.peer.prove(validator) {
+            debug!(peer = %node, %validator, "the peer speaks for a validator");
+            (self.routes.events)(PeerEvent::Validator(self.peer.clone()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,7 @@
+#![allow(clippy::unwrap_used)]
+//! Whole p2p subtrees in one process, over real loopback sockets.
+
+mod links;
+mod recovery;
+mod strangers;
+mod support;
