@@ -112,7 +112,7 @@ fn round(
     let parent_certificate = (parent.number > 0).then_some(certificate);
     let metadata = Metadata { parent_certificate, validators_hash: set.hash(), next_validators_hash: set.hash() };
     let attributes = Attributes { timestamp: parent.timestamp + 1, metadata, fee_recipient: Address::ZERO };
-    let validators = Validators { parent: set.clone(), current: set.hash(), next: set.hash() };
+    let validators = Validators::fixed(set);
     let cancel = Cancel::default();
 
     let start = Instant::now();

@@ -10,7 +10,7 @@
 //! dropped and its transactions go back to whoever keeps those that wait. What is decided never changes.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -43,7 +43,8 @@ pub(crate) struct Branches {
     root: Header,
     root_hash: B256,
     root_trie: StateTrie,
-    blocks: HashMap<B256, Entry>,
+    /// Sorted, so that whoever walks over them finds the same order everywhere.
+    blocks: BTreeMap<B256, Entry>,
     broken: VecDeque<(B256, Rule)>,
     /// Decided and not yet finalised, lowest first.
     decided: VecDeque<B256>,
@@ -61,7 +62,7 @@ struct Entry {
 impl Branches {
     pub fn new(base: Arc<dyn StateReader>, root: Header, root_hash: B256) -> Self {
         let root_trie = StateTrie::open(root.state_root);
-        Self { base, root, root_hash, root_trie, blocks: HashMap::new(), broken: VecDeque::new(), decided: VecDeque::new(), age: 0 }
+        Self { base, root, root_hash, root_trie, blocks: BTreeMap::new(), broken: VecDeque::new(), decided: VecDeque::new(), age: 0 }
     }
 
     /// The last block that is written, and the state after it.
@@ -154,7 +155,7 @@ impl Branches {
 
     /// Transactions of blocks that lost against the decided ones and are not in the decided ones themselves.
     pub fn dropped_by(&self, decided: &Executed) -> Vec<RecoveredTransaction> {
-        let mut seen: std::collections::HashSet<B256> = decided.transaction_hashes().collect();
+        let mut seen: HashSet<B256> = decided.transaction_hashes().collect();
         let mut dropped = Vec::new();
         for entry in self.blocks.values() {
             if entry.executed.number() == decided.number() && entry.executed.hash != decided.hash {

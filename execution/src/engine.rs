@@ -31,7 +31,7 @@ const MAX_HEADER_BYTES: usize = 2 << 10;
 pub struct Embedded {
     chain: Chain,
     domain: Domain,
-    senders: Senders,
+    senders: Arc<Senders>,
     pub(crate) tree: Mutex<Tree>,
     /// Notified when a block stops being executed.
     settled: Condvar,
@@ -59,11 +59,16 @@ impl Embedded {
         let hash = head.hash_slow();
         let tree = Tree { branches: Branches::new(state, head, hash), running: Vec::new() };
         let (chain, domain) = (Chain::from(genesis), genesis.domain());
-        Ok(Self { chain, domain, senders: Senders::default(), tree: Mutex::new(tree), settled: Condvar::new() })
+        Ok(Self { chain, domain, senders: Arc::default(), tree: Mutex::new(tree), settled: Condvar::new() })
     }
 
     pub fn chain(&self) -> &Chain {
         &self.chain
+    }
+
+    /// With the memory of whoever admits transactions, so that senders are recovered once.
+    pub fn remembering(self, senders: Arc<Senders>) -> Self {
+        Self { senders, ..self }
     }
 
     /// Remembers who sent what; whoever admits transactions recovers through it, so that blocks need not.
@@ -175,7 +180,7 @@ impl Embedded {
         let header = &block.header;
         let place = self.place_of(&hash, header)?;
         rules::check_header(&self.chain, &place.header, header, &metadata)?;
-        rules::check_size(&self.chain, header, body.block.len())?;
+        rules::check_size(&self.chain, header, body.block.len(), block.body.transactions.len())?;
         check_clock(header, now_ms)?;
         rules::check_metadata(&metadata, &place.header, place.hash, validators, &self.domain)?;
         if let Some(executed) = self.executed(&hash) {

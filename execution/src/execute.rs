@@ -13,7 +13,10 @@ use alloy_evm::{
     },
 };
 use primitives::{Header, RecoveredTransaction, Transaction};
-use revm::database::{BundleState, State, WrapDatabaseRef, states::bundle_state::BundleRetention};
+use revm::{
+    context::result::InvalidTransaction,
+    database::{BundleState, State, WrapDatabaseRef, states::bundle_state::BundleRetention},
+};
 
 use crate::{Cancel, Chain, ReadError, StateReader, database::Database};
 
@@ -50,9 +53,25 @@ pub enum NotExecutable {
     #[error("blob transactions are not accepted yet")]
     Blob,
     #[error("{0}")]
-    Refused(revm::context::result::InvalidTransaction),
+    Refused(InvalidTransaction),
     #[error("{0}")]
     Other(String),
+}
+
+impl NotExecutable {
+    /// Whether it is only too early: a later block may take the transaction as it is.
+    pub fn is_early(&self) -> bool {
+        match self {
+            Self::NoGasLeft { .. } | Self::NoRoom { .. } => true,
+            Self::Refused(reason) => matches!(
+                reason,
+                InvalidTransaction::NonceTooHigh { .. }
+                    | InvalidTransaction::GasPriceLessThanBasefee
+                    | InvalidTransaction::CallerGasLimitMoreThanBlock
+            ),
+            Self::Blob | Self::Other(_) => false,
+        }
+    }
 }
 
 /// Why a block was not run to its end.

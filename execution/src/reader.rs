@@ -1,5 +1,7 @@
 //! The state that execution stands on, as seen from below: committed, consistent, at one height.
 
+use std::sync::Arc;
+
 use alloy_primitives::{Address, B256, Bytes, U256};
 use primitives::Height;
 
@@ -27,6 +29,32 @@ pub trait StateReader: Send + Sync {
 
     /// Hash of the block at `number`, at or below [`StateReader::height`].
     fn block_hash(&self, number: u64) -> Result<Option<B256>, ReadError>;
+}
+
+impl<T: StateReader + ?Sized> StateReader for Arc<T> {
+    fn height(&self) -> Height {
+        T::height(self)
+    }
+
+    fn account(&self, address: &Address) -> Result<Option<Account>, ReadError> {
+        T::account(self, address)
+    }
+
+    fn slot(&self, address: &Address, slot: &B256) -> Result<U256, ReadError> {
+        T::slot(self, address, slot)
+    }
+
+    fn code(&self, hash: &B256) -> Result<Option<Bytes>, ReadError> {
+        T::code(self, hash)
+    }
+
+    fn node(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
+        T::node(self, key)
+    }
+
+    fn block_hash(&self, number: u64) -> Result<Option<B256>, ReadError> {
+        T::block_hash(self, number)
+    }
 }
 
 /// Why the state could not be read. None of it says anything about a block.

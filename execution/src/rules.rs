@@ -14,6 +14,9 @@ pub const MAX_EXTRA_DATA_BYTES: usize = 32;
 /// Longest block from Osaka on, in bytes of RLP (EIP-7934).
 pub const MAX_OSAKA_BLOCK_BYTES: usize = 8 << 20;
 
+/// Gas that every transaction uses at least: refunds give back no more than a fifth of 21,000.
+const MIN_GAS_USED: u64 = 16_800;
+
 /// The validator sets that the metadata of a block must agree with.
 #[derive(Clone, Debug)]
 pub struct Validators {
@@ -23,6 +26,13 @@ pub struct Validators {
     pub current: B256,
     /// Hash of the set of the next height.
     pub next: B256,
+}
+
+impl Validators {
+    /// The sets of a network whose validators do not change.
+    pub fn fixed(set: &ValidatorSet) -> Self {
+        Self { parent: set.clone(), current: set.hash(), next: set.hash() }
+    }
 }
 
 /// The rule that a block breaks.
@@ -74,6 +84,8 @@ pub enum Rule {
     CertificateOfAnother { height: u64, value: B256 },
     #[error("the parent's certificate proves nothing: {0}")]
     ParentCertificate(#[from] CertificateError),
+    #[error("{count} transactions cannot fit into the gas limit; at most {max} can")]
+    TooManyTransactions { count: usize, max: usize },
     #[error("the signature of transaction {index} does not hold")]
     Signature { index: usize },
     #[error("transaction {index} is a blob transaction; they are not accepted yet")]
@@ -133,10 +145,12 @@ pub(crate) fn check_header(chain: &Chain, parent: &Header, header: &Header, meta
     require(header.block_access_list_hash.is_none() && header.slot_number.is_none(), || Rule::LaterFork)
 }
 
-/// The rules of a block as a whole.
-pub(crate) fn check_size(chain: &Chain, header: &Header, bytes: usize) -> Result<(), Rule> {
-    let is_small = !chain.is_osaka(header.timestamp) || bytes <= MAX_OSAKA_BLOCK_BYTES;
-    require(is_small, || Rule::TooLarge { bytes, max: MAX_OSAKA_BLOCK_BYTES })
+/// The rules on a block's size, in bytes of RLP and in transactions. They come before any costly one.
+pub(crate) fn check_size(chain: &Chain, header: &Header, bytes: usize, count: usize) -> Result<(), Rule> {
+    let is_short = !chain.is_osaka(header.timestamp) || bytes <= MAX_OSAKA_BLOCK_BYTES;
+    require(is_short, || Rule::TooLarge { bytes, max: MAX_OSAKA_BLOCK_BYTES })?;
+    let max = usize::try_from(chain.gas_limit / MIN_GAS_USED).unwrap_or(usize::MAX);
+    require(count <= max, || Rule::TooManyTransactions { count, max })
 }
 
 /// The rules of the metadata of the block after `parent_hash`.
@@ -170,5 +184,22 @@ fn require(is_kept: bool, rule: impl FnOnce() -> Rule) -> Result<(), Rule> {
     match is_kept {
         true => Ok(()),
         false => Err(rule()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn from_osaka_on_a_block_has_at_most_8_mib() {
+        let mut chain = Chain::from(&testing::genesis());
+        let header = Header::default();
+        assert_eq!(check_size(&chain, &header, MAX_OSAKA_BLOCK_BYTES + 1, 0), Ok(()));
+        chain.forks.osaka = Some(0);
+        let rule = Rule::TooLarge { bytes: MAX_OSAKA_BLOCK_BYTES + 1, max: MAX_OSAKA_BLOCK_BYTES };
+        assert_eq!(check_size(&chain, &header, MAX_OSAKA_BLOCK_BYTES + 1, 0), Err(rule));
+        assert_eq!(check_size(&chain, &header, MAX_OSAKA_BLOCK_BYTES, 0), Ok(()));
     }
 }

@@ -130,8 +130,7 @@ impl Node {
     }
 
     pub fn validators(&self) -> Validators {
-        let set = self.genesis.validators.clone();
-        Validators { current: set.hash(), next: set.hash(), parent: set }
+        Validators::fixed(&self.genesis.validators)
     }
 
     pub fn metadata(&self, parent: &Header) -> Metadata {

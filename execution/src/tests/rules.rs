@@ -144,6 +144,8 @@ fn a_transaction_that_cannot_stand_there_is_named() {
     let good = transfer(1, 0, Address::ZERO, 1).into_inner();
     let gap = transfer(2, 5, Address::ZERO, 1).into_inner();
     assert!(matches!(judged_transactions(vec![good.clone(), gap]), Rule::Transaction { index: 1, .. }));
+    let rule = judged_transactions(vec![good.clone(); 2_000]);
+    assert_eq!(rule, Rule::TooManyTransactions { count: 2_000, max: 1_785 });
     let unsigned = alloy_primitives::Signature::new(U256::ONE, U256::MAX, false);
     let forged = alloy_consensus::Signed::new_unhashed(eip1559(0, TxKind::Call(Address::ZERO), 0, Bytes::new()), unsigned);
     assert_eq!(judged_transactions(vec![good.clone(), forged.into()]), Rule::Signature { index: 1 });

@@ -183,6 +183,18 @@ fn a_full_block_asks_for_no_more() {
     assert_eq!(candidates.len(), 1);
 }
 
+#[test]
+fn more_contracts_than_are_kept_in_memory_keep_their_storage() {
+    let mut node = Node::new();
+    let receipts = node.mine((0..80).map(|nonce| deploy(0, nonce, init_code(STORE))).collect());
+    let contracts: Vec<Address> = receipts.iter().map(|receipt| receipt.contract_address.unwrap()).collect();
+    for block in 0..3u64 {
+        let calls = (0..).zip(&contracts).map(|(index, contract)| call(1, block * 80 + index, *contract, words(&[block, index + 1])));
+        node.mine(calls.collect());
+    }
+    assert!(contracts.iter().zip(1..).all(|(contract, value)| (0..3).all(|slot| node.slot(*contract, slot) == U256::from(value))));
+}
+
 /// Some transfers between the wallets and to new accounts, with the nonces they need.
 fn transfers() -> impl Strategy<Value = Vec<Vec<(u8, u8, u64)>>> {
     prop::collection::vec(prop::collection::vec((0..WALLETS, any::<u8>(), 0..1_000_000u64), 0..12), 1..4)
@@ -190,6 +202,26 @@ fn transfers() -> impl Strategy<Value = Vec<Vec<(u8, u8, u64)>>> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn storage_written_on_undecided_parents_has_the_root_of_a_rebuild(blocks in prop::collection::vec(prop::collection::vec((0..40u64, 0..3u64), 0..10), 1..6)) {
+        let (mut node, store) = with_contract(STORE);
+        let (mut nonce, mut unwritten) = (0, None);
+        let mut parent = node.engine.finalised().0;
+        for block in blocks {
+            let calls = block.into_iter().map(|(slot, value)| {
+                nonce += 1;
+                call(0, nonce - 1, store, words(&[slot, value]))
+            });
+            let built = node.build_on(parent, calls.collect()).executed;
+            parent = built.hash;
+            // Each block is executed while its parent is decided and not yet written.
+            if let Some(changes) = unwritten.take() {
+                node.write(&changes);
+            }
+            unwritten = Some(node.decide(&built));
+        }
+    }
 
     #[test]
     fn what_one_engine_builds_another_finds_valid(blocks in transfers()) {
