@@ -66,7 +66,7 @@ impl Config {
             connect: Duration::from_secs(3),
             self_dial: Duration::from_secs(5),
             max_sessions: 128,
-            max_handshakes: 32,
+            max_handshakes: 256,
             max_per_ip: 64,
             seed,
         }

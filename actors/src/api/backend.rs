@@ -1,0 +1,246 @@
+//! The node as the API sees it.
+
+use std::sync::Arc;
+
+use alloy_consensus::{Sealable, transaction::SignerRecoverable};
+use alloy_eips::eip7840::BlobParams;
+use api::{AccountState, BackendError, BlockRef, Call, Criterion, DecidedBlock, Found, Health, PeerStatus, SealedHeader, SyncStatus};
+use arc_swap::ArcSwapOption;
+use execution::{CallOutcome, StateReader};
+use primitives::{Address, B256, Block, Body, Bytes, Clock, Genesis, Height, U256};
+use supervision::Snapshots;
+
+use super::{
+    convert, fees, health,
+    state::{Simulator, check_head},
+};
+use crate::{
+    admission::Admission,
+    consensus::ConsensusView,
+    ledger::Ledger,
+    mempool::MempoolMailbox,
+    p2p::{Door, Peers},
+    sync::SyncView,
+};
+
+/// Blocks looked at for a suggested tip.
+const TIP_BLOCKS: u64 = 20;
+
+/// Where the answers come from.
+#[derive(Clone)]
+pub struct Sources {
+    pub chain_name: String,
+    pub genesis: Arc<Genesis>,
+    pub version: String,
+    pub ledger: Ledger,
+    pub admission: Arc<Admission>,
+    pub mempool: MempoolMailbox,
+    pub peers: Peers,
+    pub door: Door,
+    pub consensus: ConsensusView,
+    pub sync: SyncView,
+    pub clock: Arc<dyn Clock>,
+    /// Filled in when the tree runs.
+    pub snapshots: Arc<ArcSwapOption<Snapshots>>,
+    /// Where the disk's free space is looked up.
+    pub data_directory: std::path::PathBuf,
+    /// Addresses this node must listen on, by what they are for.
+    pub listeners: Vec<(&'static str, std::net::SocketAddr)>,
+}
+
+/// Answers the API from ledger, pool and views. Cheap to clone.
+#[derive(Clone)]
+pub struct Backend {
+    pub(super) sources: Sources,
+    simulator: Simulator,
+}
+
+impl Backend {
+    pub fn new(sources: Sources) -> Self {
+        Self { simulator: Simulator::new(&sources), sources }
+    }
+
+    fn ledger(&self) -> &Ledger {
+        &self.sources.ledger
+    }
+
+    fn height(&self, block: BlockRef) -> Result<Option<Height>, BackendError> {
+        let tip = self.ledger().tip().map_err(convert::read)?;
+        match block {
+            BlockRef::Latest => Ok(Some(tip)),
+            BlockRef::Height(height) => Ok((height <= tip).then_some(height)),
+            BlockRef::Hash(hash) => self.ledger().height_of(&hash).map_err(convert::read),
+        }
+    }
+
+    fn header_at(&self, height: Height) -> Result<Option<SealedHeader>, BackendError> {
+        Ok(self.ledger().header(height).map_err(convert::read)?.map(Sealable::seal_slow))
+    }
+
+    /// The block and the bytes of its RLP. Block 0 has no stored body.
+    fn opened(&self, height: Height) -> Result<Option<(Block, Bytes)>, BackendError> {
+        if height == Height::GENESIS {
+            let block = genesis_block(&self.sources.genesis);
+            let bytes = alloy_rlp::encode(&block).into();
+            return Ok(Some((block, bytes)));
+        }
+        let Some(body) = self.ledger().body(height).map_err(convert::read)? else { return Ok(None) };
+        let (block, _) = Body::open(&body).map_err(|error| BackendError::Internal(error.to_string()))?;
+        Ok(Some((block, body.block)))
+    }
+}
+
+fn genesis_block(genesis: &Genesis) -> Block {
+    let body = alloy_consensus::BlockBody { withdrawals: Some(Default::default()), ..Default::default() };
+    Block { header: genesis.header().clone(), body }
+}
+
+impl api::Backend for Backend {
+    fn chain_id(&self) -> u64 {
+        self.sources.genesis.chain_id
+    }
+
+    fn client_version(&self) -> String {
+        self.sources.version.clone()
+    }
+
+    fn blob_params(&self, timestamp: u64) -> BlobParams {
+        self.sources.admission.chain().blob_params(timestamp)
+    }
+
+    async fn head(&self) -> Result<SealedHeader, BackendError> {
+        let head = self.ledger().head().map_err(convert::read)?;
+        Ok(SealedHeader::new_unchecked(head.header, head.hash))
+    }
+
+    async fn header(&self, block: BlockRef) -> Result<Option<SealedHeader>, BackendError> {
+        self.height(block)?.map_or(Ok(None), |height| self.header_at(height))
+    }
+
+    async fn headers(&self, first: Height, count: u64) -> Result<Vec<SealedHeader>, BackendError> {
+        let tip = self.ledger().tip().map_err(convert::read)?;
+        let end = first.0.saturating_add(count).min(tip.0.saturating_add(1));
+        (first.0..end).map(|height| self.header_at(Height(height))?.ok_or(BackendError::UnknownBlock)).collect()
+    }
+
+    async fn block(&self, block: BlockRef) -> Result<Option<Arc<DecidedBlock>>, BackendError> {
+        let Some(height) = self.height(block)? else { return Ok(None) };
+        let Some((block, bytes)) = self.opened(height)? else { return Ok(None) };
+        let receipts = self.ledger().receipts(height).map_err(convert::read)?;
+        let senders = match receipts {
+            Some(receipts) => receipts.iter().map(|receipt| receipt.sender).collect(),
+            None => block.body.transactions.iter().filter_map(|transaction| transaction.recover_signer().ok()).collect(),
+        };
+        Ok(Some(Arc::new(DecidedBlock { hash: block.header.hash_slow(), size_bytes: bytes.len() as u64, block, senders })))
+    }
+
+    async fn raw_block(&self, block: BlockRef) -> Result<Option<Bytes>, BackendError> {
+        let Some(height) = self.height(block)? else { return Ok(None) };
+        Ok(self.opened(height)?.map(|(_, bytes)| bytes))
+    }
+
+    async fn receipts(&self, height: Height) -> Result<Option<Arc<Vec<alloy_consensus::Receipt>>>, BackendError> {
+        if height == Height::GENESIS {
+            return Ok(Some(Arc::default()));
+        }
+        let receipts = self.ledger().receipts(height).map_err(convert::read)?;
+        Ok(receipts.map(|receipts| Arc::new(receipts.into_iter().map(plain).collect())))
+    }
+
+    async fn transaction(&self, hash: B256) -> Result<Option<Found>, BackendError> {
+        if let Some((height, index)) = self.ledger().location(&hash).map_err(convert::read)? {
+            return Ok(Some(Found::Decided { height, index: u64::from(index) }));
+        }
+        let pooled = self.sources.mempool.find(hash).await.map_err(convert::asked)?;
+        Ok(pooled.map(|pooled| Found::Waiting(Box::new((*pooled.transaction).clone()))))
+    }
+
+    async fn account(&self, address: Address, at: BlockRef) -> Result<AccountState, BackendError> {
+        check_head(self.ledger(), &self.sources.genesis, at)?;
+        let account = self.ledger().account(&address).map_err(convert::read)?.unwrap_or_default();
+        Ok(AccountState { balance: account.balance, nonce: account.nonce })
+    }
+
+    async fn pending_nonce(&self, address: Address) -> Result<u64, BackendError> {
+        let account = self.ledger().account(&address).map_err(convert::read)?.unwrap_or_default();
+        let pending = self.sources.mempool.next_nonce(address).await.map_err(convert::asked)?;
+        Ok(pending.unwrap_or_default().max(account.nonce))
+    }
+
+    async fn code(&self, address: Address, at: BlockRef) -> Result<Bytes, BackendError> {
+        check_head(self.ledger(), &self.sources.genesis, at)?;
+        let state = self.ledger().state().map_err(convert::read)?;
+        let account = state.account(&address).map_err(convert::state)?.unwrap_or_default();
+        Ok(state.code(&account.code_hash).map_err(convert::state)?.unwrap_or_default())
+    }
+
+    async fn storage(&self, address: Address, slot: U256, at: BlockRef) -> Result<B256, BackendError> {
+        check_head(self.ledger(), &self.sources.genesis, at)?;
+        let state = self.ledger().state().map_err(convert::read)?;
+        Ok(B256::from(state.slot(&address, &B256::from(slot)).map_err(convert::state)?))
+    }
+
+    async fn call(&self, call: Call, at: BlockRef) -> Result<Bytes, BackendError> {
+        check_head(self.ledger(), &self.sources.genesis, at)?;
+        let request = convert::call(call);
+        match self.simulator.run(move |simulation| simulation.call(&request)).await?.map_err(convert::call_error)? {
+            CallOutcome::Success { output, .. } => Ok(output),
+            CallOutcome::Revert { output, .. } => Err(BackendError::Reverted { data: output }),
+            CallOutcome::Halt { reason, .. } => Err(BackendError::Halted(reason.to_string())),
+        }
+    }
+
+    async fn estimate_gas(&self, call: Call, at: BlockRef) -> Result<u64, BackendError> {
+        check_head(self.ledger(), &self.sources.genesis, at)?;
+        let request = convert::call(call);
+        self.simulator.run(move |simulation| simulation.estimate_gas(&request)).await?.map_err(convert::call_error)
+    }
+
+    async fn submit(&self, raw: Bytes) -> Result<B256, BackendError> {
+        let pooled = self.sources.admission.examine(&raw).map_err(convert::inadmissible)?;
+        if self.ledger().location(&pooled.hash).map_err(convert::read)?.is_some() {
+            return Err(convert::rejected(crate::mempool::Rejected::AlreadyKnown));
+        }
+        execution::admission::check_state(&self.ledger().state().map_err(convert::read)?, &pooled.transaction).map_err(convert::inadmissible)?;
+        self.sources.mempool.submit(pooled).await.map_err(convert::rejected)
+    }
+
+    async fn suggested_tip(&self) -> Result<u128, BackendError> {
+        let tip = self.ledger().tip().map_err(convert::read)?;
+        let mut blocks = Vec::new();
+        for height in (1..=tip.0).rev().take(TIP_BLOCKS as usize).map(Height) {
+            let header = self.ledger().header(height).map_err(convert::read)?.ok_or(BackendError::UnknownBlock)?;
+            if header.gas_used > 0 {
+                let receipts = self.ledger().receipts(height).map_err(convert::read)?.unwrap_or_default();
+                blocks.push((receipts, header.base_fee_per_gas.unwrap_or_default()));
+            }
+        }
+        Ok(fees::suggested_tip(&blocks))
+    }
+
+    async fn sync_status(&self) -> Result<SyncStatus, BackendError> {
+        let current = self.ledger().tip().map_err(convert::read)?;
+        Ok(self.sources.sync.status(current))
+    }
+
+    async fn peers(&self) -> Result<Vec<PeerStatus>, BackendError> {
+        Ok(health::peers(&self.sources))
+    }
+
+    async fn health(&self) -> Health {
+        health::health(&self.sources).await
+    }
+
+    async fn readiness(&self) -> Vec<Criterion> {
+        health::readiness(&self.sources).await
+    }
+
+    fn actors(&self) -> supervision::Snapshot {
+        health::actors(&self.sources)
+    }
+}
+
+/// A receipt without what only the node keeps beside it.
+fn plain(receipt: execution::Receipt) -> alloy_consensus::Receipt {
+    alloy_consensus::Receipt { status: receipt.is_success.into(), cumulative_gas_used: receipt.cumulative_gas_used, logs: receipt.logs }
+}

@@ -1,0 +1,93 @@
+//! Words of the parts below, in the words of the API.
+
+use api::{BackendError, Rejection};
+use execution::{CallError, CallRequest, admission::Inadmissible};
+use storage::ReadError;
+use supervision::AskError;
+
+use crate::mempool::Rejected;
+
+pub(super) fn read(error: ReadError) -> BackendError {
+    match error {
+        ReadError::Closed => BackendError::Unavailable("storage is restarting".into()),
+        ReadError::Empty => BackendError::Unavailable("nothing is committed yet".into()),
+        ReadError::Io(reason) => BackendError::Internal(reason),
+    }
+}
+
+pub(super) fn state(error: execution::ReadError) -> BackendError {
+    match error {
+        execution::ReadError::Closed => BackendError::Unavailable("storage is restarting".into()),
+        other => BackendError::Internal(other.to_string()),
+    }
+}
+
+pub(super) fn asked(error: AskError) -> BackendError {
+    match error {
+        AskError::Deadline => BackendError::Timeout,
+        other => BackendError::Unavailable(other.to_string()),
+    }
+}
+
+/// A transaction that the pool refuses.
+pub(super) fn rejected(rejected: Rejected) -> BackendError {
+    let rejection = match rejected {
+        Rejected::AlreadyKnown => Rejection::AlreadyKnown,
+        Rejected::NonceTooLow { next, got } => Rejection::NonceTooLow { next, nonce: got },
+        Rejected::NonceTooHigh { next, got, .. } => Rejection::NonceTooHigh { next, nonce: got },
+        Rejected::InsufficientFunds { have, want } => Rejection::InsufficientFunds { have, want },
+        Rejected::Underpriced { .. } => Rejection::ReplacementUnderpriced,
+        Rejected::Full => Rejection::PoolFull,
+        full @ Rejected::SenderFull { .. } => Rejection::Other(full.to_string()),
+        Rejected::Unavailable(reason) => return BackendError::Unavailable(reason),
+    };
+    rejection.into()
+}
+
+/// A transaction that no pool would take.
+pub(super) fn inadmissible(inadmissible: Inadmissible) -> BackendError {
+    let rejection = match inadmissible {
+        Inadmissible::Malformed(reason) => Rejection::Malformed { reason },
+        Inadmissible::TooLarge { bytes, max } => Rejection::Oversized { bytes, limit: max },
+        Inadmissible::Blob | Inadmissible::BeforeItsFork(_) => Rejection::TypeNotSupported,
+        Inadmissible::ChainId { expected, found } => Rejection::WrongChain { have: found, want: expected },
+        Inadmissible::Signature => Rejection::InvalidSender { reason: "the signature does not hold or is not canonical".into() },
+        Inadmissible::IntrinsicGas { needed, gas_limit } => Rejection::IntrinsicGasTooLow { have: gas_limit, want: needed },
+        Inadmissible::GasLimit { gas_limit, max } => Rejection::ExceedsBlockGasLimit { have: gas_limit, limit: max },
+        Inadmissible::TipAboveCap { tip, cap } => Rejection::TipAboveFeeCap { tip, fee_cap: cap },
+        Inadmissible::InitCode { bytes, max } => Rejection::InitcodeTooLarge { bytes, limit: max },
+        Inadmissible::NonceTooLow { expected, got } => Rejection::NonceTooLow { next: expected, nonce: got },
+        Inadmissible::Balance { have, need } => Rejection::InsufficientFunds { have, want: need },
+        Inadmissible::Read(error) => return state(error),
+        other @ (Inadmissible::NonceMax | Inadmissible::NoAuthorization | Inadmissible::SenderHasCode) => Rejection::Other(other.to_string()),
+    };
+    rejection.into()
+}
+
+pub(super) fn call(call: api::Call) -> CallRequest {
+    CallRequest {
+        from: Some(call.from),
+        to: call.to,
+        value: call.value,
+        data: call.input,
+        gas: call.gas,
+        gas_price: call.gas_price,
+        max_fee_per_gas: call.max_fee_per_gas,
+        max_priority_fee_per_gas: call.max_priority_fee_per_gas,
+        nonce: call.nonce,
+        access_list: (!call.access_list.is_empty()).then_some(call.access_list),
+        authorization_list: call.authorizations,
+    }
+}
+
+pub(super) fn call_error(error: CallError) -> BackendError {
+    match error {
+        CallError::TwoPrices => BackendError::InvalidParams(error.to_string()),
+        CallError::Refused(_) | CallError::Funds { .. } | CallError::Allowance { .. } => BackendError::NotExecutable(error.to_string()),
+        CallError::Reverted { output } => BackendError::Reverted { data: output },
+        CallError::Halted(reason) => BackendError::Halted(reason.to_string()),
+        CallError::Cancelled => BackendError::Timeout,
+        CallError::Failed(reason) => BackendError::Internal(reason),
+        CallError::Read(error) => state(error),
+    }
+}

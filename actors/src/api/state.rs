@@ -1,0 +1,77 @@
+//! Calls on the state at the head, off the runtime and with a limit.
+
+use std::{sync::Arc, time::Duration};
+
+use api::{BackendError, BlockRef};
+use execution::{Cancel, Simulation, StateReader};
+use primitives::{Height, genesis::Genesis};
+use tokio::sync::Semaphore;
+
+use super::{backend::Sources, convert};
+use crate::{admission::Admission, ledger::Ledger};
+
+/// Calls that run at once; each occupies a thread.
+const MAX_CALLS: usize = 8;
+/// Most gas that one call may use.
+const CALL_GAS_CAP: u64 = 50_000_000;
+/// How long one call may run.
+const CALL_LIMIT: Duration = Duration::from_secs(5);
+
+/// Runs calls that change nothing.
+#[derive(Clone)]
+pub(super) struct Simulator {
+    ledger: Ledger,
+    admission: Arc<Admission>,
+    room: Arc<Semaphore>,
+}
+
+/// Stops the work when whoever asked has left.
+struct CancelOnDrop(Cancel);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+impl Simulator {
+    pub fn new(sources: &Sources) -> Self {
+        Self { ledger: sources.ledger.clone(), admission: sources.admission.clone(), room: Arc::new(Semaphore::new(MAX_CALLS)) }
+    }
+
+    /// Runs `work` at the head, on a thread of its own.
+    pub async fn run<R: Send + 'static>(&self, work: impl FnOnce(&Simulation<'_>) -> R + Send + 'static) -> Result<R, BackendError> {
+        let permit = self.room.clone().acquire_owned().await.map_err(|_| BackendError::Unavailable("the node is stopping".into()))?;
+        let state = self.ledger.state().map_err(convert::read)?;
+        let header = self.ledger.header(state.height()).map_err(convert::read)?.ok_or(BackendError::UnknownBlock)?;
+        let admission = self.admission.clone();
+        let cancel = CancelOnDrop(Cancel::default());
+        let flag = cancel.0.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let simulation = Simulation { chain: admission.chain(), state: &state, header: &header, gas_cap: CALL_GAS_CAP, cancel: &flag };
+            work(&simulation)
+        });
+        match tokio::time::timeout(CALL_LIMIT, task).await {
+            Ok(Ok(outcome)) => Ok(outcome),
+            Ok(Err(error)) => Err(BackendError::Internal(error.to_string())),
+            Err(_) => Err(BackendError::Timeout),
+        }
+    }
+}
+
+/// Whether `at` is the head: the only block whose state is kept.
+pub(super) fn check_head(ledger: &Ledger, genesis: &Genesis, at: BlockRef) -> Result<(), BackendError> {
+    let tip = ledger.tip().map_err(convert::read)?;
+    let height = match at {
+        BlockRef::Latest => return Ok(()),
+        BlockRef::Height(height) => height,
+        BlockRef::Hash(hash) if hash == genesis.hash() => Height::GENESIS,
+        BlockRef::Hash(hash) => ledger.height_of(&hash).map_err(convert::read)?.ok_or(BackendError::UnknownBlock)?,
+    };
+    match height.cmp(&tip) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(BackendError::UnknownBlock),
+        std::cmp::Ordering::Less => Err(BackendError::NotKept { what: "the state", block: height, oldest: tip }),
+    }
+}

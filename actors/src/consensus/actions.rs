@@ -1,0 +1,162 @@
+//! Carrying out what the host wants done, in order.
+
+use consensus::{
+    core::Evidence,
+    host::{Action, CommitOrigin, Event, Signing, SigningState, TimerId},
+};
+use opentelemetry::KeyValue;
+use primitives::{B256, Body, Certificate, Height, Standing};
+use supervision::{Context, Fault};
+use tracing::{debug, error, info, warn};
+use wire::{
+    Message as Wire,
+    message::{CurrentRequest, StandingAnswer, StandingRequest, Status},
+};
+
+use super::{actor::Consensus, mailbox::Message, tasks};
+use crate::{
+    execution::Decided,
+    storage::{Batch, Keyspace},
+};
+
+const EVIDENCE_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
+
+impl Consensus {
+    pub(super) fn carry_out(&mut self, actions: Vec<Action>, context: &mut Context<Message>) -> Result<(), Fault> {
+        for action in actions {
+            self.carry_out_one(action, context)?;
+        }
+        self.parts.view.show(self.host.status(), self.moved_unix_ms);
+        Ok(())
+    }
+
+    fn carry_out_one(&mut self, action: Action, context: &mut Context<Message>) -> Result<(), Fault> {
+        let (parts, incarnation) = (&self.parts, context.incarnation());
+        match action {
+            Action::Release(batch) => require(parts.signer.release(incarnation, batch), "the signer has no room for a release")?,
+            Action::OpenJournal { height } => require(parts.signer.open(incarnation, height), "the signer has no room")?,
+            Action::JudgeSigning { tip, highest_tip, claims } => {
+                require(parts.signer.judge(tip, highest_tip, claims), "the signer has no room")?;
+            }
+            Action::InitialiseSigning { above } => require(parts.signer.initialise(above), "the signer has no room")?,
+            Action::Schedule { timer, after } => self.schedule(timer, after, context),
+            Action::Cancel(timer) => drop(self.timers.remove(&timer)),
+            Action::RoundStarted { height, round, proposer } => {
+                debug!(%height, round = round.0, %proposer, "round started");
+                parts.metrics.height.record(height.0, &[]);
+                parts.metrics.round.record(u64::from(round.0), &[]);
+                parts.metrics.rounds.add(1, &[]);
+            }
+            Action::GetValue { height, round } => tasks::build(parts, context, height, round),
+            Action::Accept(proposal) => drop(parts.proposals.accept(proposal)),
+            Action::Stream { height, round, .. } => drop(parts.proposals.stream(height, round)),
+            Action::Restore(entry) => {
+                parts.proposals.keep(entry.height, entry.value, entry.body.clone());
+                self.bodies.insert((entry.height, entry.value), entry.body);
+            }
+            Action::Commit { certificate, origin } => self.commit(certificate, origin, context)?,
+            Action::AskStandings => self.ask_standings(),
+            Action::Answer { question, standing } => self.answer(question, standing),
+            Action::AskRound => parts.peers.say(None, Wire::CurrentRequest(CurrentRequest { height: self.height })),
+            Action::AnnounceTip { to } => {
+                if let Ok(head) = parts.ledger.head() {
+                    parts.peers.say(Some(to), Wire::Status(Status { height: Height(head.header.number), hash: head.hash }));
+                }
+            }
+            Action::Sync { height } => drop(parts.sync.behind(height)),
+            Action::Evidence(evidence) => self.keep_evidence(evidence, context),
+            Action::SigningChanged(signing) => self.signing_changed(&signing),
+            Action::Fault { fatal } => {
+                *parts.remembered.lock() = self.host.remembered();
+                return Err(fatal.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn schedule(&mut self, timer: TimerId, after: std::time::Duration, context: &Context<Message>) {
+        let started = context.after(after, Message::Happened(Box::new(Event::Elapsed(timer))));
+        self.timers.insert(timer, started);
+    }
+
+    fn commit(&mut self, certificate: Certificate, origin: CommitOrigin, context: &mut Context<Message>) -> Result<(), Fault> {
+        let (height, value) = (certificate.height, certificate.value);
+        let origin = match origin {
+            CommitOrigin::Decided => "decided",
+            CommitOrigin::Synced => "synced",
+        };
+        self.parts.metrics.decisions.add(1, &[KeyValue::new("origin", origin)]);
+        let body = self.body(height, value)?;
+        tasks::commit(&self.parts, context, Decided { certificate, body }, value);
+        Ok(())
+    }
+
+    /// A block that can be decided is here: nothing is voted for before its body is durable.
+    fn body(&self, height: Height, value: B256) -> Result<Body, Fault> {
+        let bytes = match self.bodies.get(&(height, value)) {
+            Some(bytes) => Some(bytes.clone()),
+            None => self.parts.ledger.undecided_body(&value)?,
+        };
+        let bytes = bytes.ok_or_else(|| Fault::new(format!("block {value} of height {height} is decided, but not here")))?;
+        Ok(Body::decode(&bytes)?)
+    }
+
+    fn ask_standings(&self) {
+        if let Some(validator) = self.us() {
+            self.parts.peers.say(None, Wire::StandingRequest(StandingRequest { nonce: self.nonce, validator }));
+        }
+    }
+
+    fn answer(&mut self, question: u64, standing: Standing) {
+        if let Some((peer, nonce)) = self.questions.answer(question) {
+            self.parts.peers.say(Some(peer), Wire::Standing(StandingAnswer { nonce, standing }));
+        }
+    }
+
+    /// Contradictions are kept for ever, each once.
+    fn keep_evidence(&self, evidence: Vec<Evidence>, context: &Context<Message>) {
+        self.parts.metrics.evidence.add(evidence.len() as u64, &[]);
+        let mut batch = Batch::loose();
+        for piece in evidence {
+            warn!(validator = %piece.validator(), height = %piece.height(), "a validator contradicted itself");
+            let bytes = rmp_serde::to_vec(&piece).expect("values in memory always have a MessagePack form");
+            batch.put(Keyspace::Evidence, primitives::keccak256(&bytes).to_vec(), bytes);
+        }
+        let storage = self.parts.storage.clone();
+        context.task("evidence", async move {
+            if let Err(error) = storage.commit(batch, EVIDENCE_LIMIT).await {
+                warn!(%error, "evidence was not written");
+            }
+        });
+    }
+
+    fn signing_changed(&self, signing: &Signing) {
+        *self.parts.remembered.lock() = self.host.remembered();
+        for state in ["enabled", "sync_only", "observing", "refused", "halted", "none"] {
+            let is_it = state == word(signing.state);
+            self.parts.metrics.signing_state.record(u64::from(is_it), &[KeyValue::new("state", state)]);
+        }
+        let (state, code, reason) = (word(signing.state), signing.code.unwrap_or_default(), &signing.text);
+        match signing.state {
+            SigningState::Halted | SigningState::Refused => error!(state, code, reason, "signing"),
+            _ if signing.code.is_some() => warn!(state, code, reason, "signing"),
+            _ => info!(state, reason, "signing"),
+        }
+    }
+}
+
+/// A mailbox of ours that has no room has lost its actor: only a fresh start brings order back.
+fn require(had_room: bool, what: &'static str) -> Result<(), Fault> {
+    if had_room { Ok(()) } else { Err(Fault::new(what)) }
+}
+
+fn word(state: SigningState) -> &'static str {
+    match state {
+        SigningState::Enabled => "enabled",
+        SigningState::SyncOnly => "sync_only",
+        SigningState::Observing => "observing",
+        SigningState::Refused => "refused",
+        SigningState::Halted => "halted",
+        SigningState::None => "none",
+    }
+}

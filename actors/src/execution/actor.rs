@@ -1,0 +1,234 @@
+//! The life of execution.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use alloy_eips::eip2718::Encodable2718;
+use execution::{Attributes, Cancel, Changes, CommitError, Committed, Embedded, StateReader, Validators, Verdict};
+use primitives::{Address, Clock, Genesis, Header, Height, Metadata, RecoveredTransaction};
+use supervision::{ChildSpec, Context, Fault, Incarnation, Reply, answer};
+use tracing::{debug, error, info, warn};
+use wire::{Message as Wire, Status};
+
+use super::{BuiltBlock, CommitFailure, Decided, ExecutionMailbox, ExecutionMetrics, mailbox::Message, rows::rows};
+use crate::{
+    admission::Admission,
+    ledger::Ledger,
+    mempool::{self, MempoolMailbox},
+    p2p::Peers,
+    proposals::ProposalsMailbox,
+    storage::{StorageError, StorageMailbox},
+};
+
+/// How long executing and writing one decided block may block a thread.
+const COMMIT_LIMIT: Duration = Duration::from_secs(60);
+
+/// What execution is made of; handed to each incarnation.
+#[derive(Clone)]
+pub struct Parts {
+    pub genesis: Arc<Genesis>,
+    pub ledger: Ledger,
+    pub admission: Arc<Admission>,
+    pub storage: StorageMailbox,
+    pub mempool: MempoolMailbox,
+    pub proposals: ProposalsMailbox,
+    pub peers: Peers,
+    pub clock: Arc<dyn Clock>,
+    pub metrics: ExecutionMetrics,
+    /// Who gets the tips of blocks built here.
+    pub fee_recipient: Address,
+}
+
+struct Execution {
+    parts: Parts,
+    engine: Arc<Embedded>,
+    /// Verdicts under way, by number.
+    running: BTreeMap<u64, (Height, Cancel)>,
+    next_run: u64,
+}
+
+/// The child of the tree.
+pub fn child(mailbox: &ExecutionMailbox, parts: Parts) -> ChildSpec {
+    ChildSpec::new("execution", mailbox.address.clone(), move |_: Incarnation| {
+        let parts = parts.clone();
+        async move { Execution::on(parts) }
+    })
+    .hang_limit(COMMIT_LIMIT)
+}
+
+impl supervision::Actor for Execution {
+    type Message = Message;
+
+    async fn handle(&mut self, message: Message, context: &mut Context<Message>) -> Result<(), Fault> {
+        match message {
+            Message::Build(height, reply) => self.build(height, reply, context),
+            Message::Judge(body, reply) => self.judge(body, reply, context),
+            Message::Commit(decided, reply) => {
+                let outcome = self.commit(*decided, context).await?;
+                answer(reply, outcome);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Execution {
+    fn on(parts: Parts) -> Result<Self, Fault> {
+        let state = parts.ledger.state()?;
+        let head = parts.ledger.header(state.height())?.ok_or_else(|| Fault::new("the header of the tip is missing"))?;
+        let engine = Arc::new(Embedded::new(&parts.genesis, Arc::new(state), head)?.remembering(parts.admission.senders().clone()));
+        Ok(Self { parts, engine, running: BTreeMap::new(), next_run: 0 })
+    }
+
+    fn build(&self, height: Height, reply: Reply<Result<BuiltBlock, String>>, context: &Context<Message>) {
+        let (parts, engine) = (self.parts.clone(), self.engine.clone());
+        context.task("build", async move {
+            let started = Instant::now();
+            let outcome = build(&parts, &engine, height).await;
+            parts.metrics.build_seconds.record(started.elapsed().as_secs_f64(), &[]);
+            answer(reply, outcome);
+        });
+    }
+
+    fn judge(&mut self, body: primitives::Body, reply: Reply<Verdict>, context: &Context<Message>) {
+        let cancel = Cancel::default();
+        let height = self.engine.head().1.next();
+        self.running.insert(self.next_run, (height, cancel.clone()));
+        self.next_run += 1;
+        let (parts, engine) = (self.parts.clone(), self.engine.clone());
+        context.task("judge", async move {
+            let started = Instant::now();
+            let validators = validators(&parts.genesis);
+            let verdict = tokio::task::block_in_place(|| engine.validate(&body, &validators, parts.clock.unix_ms(), &cancel));
+            parts.metrics.judge_seconds.record(started.elapsed().as_secs_f64(), &[]);
+            answer(reply, verdict);
+        });
+    }
+
+    async fn commit(&mut self, decided: Decided, context: &mut Context<Message>) -> Result<Result<u64, CommitFailure>, Fault> {
+        let Decided { certificate, body } = decided;
+        let (height, hash) = (certificate.height, certificate.value);
+        let started = Instant::now();
+        let validators = validators(&self.parts.genesis);
+        let engine = self.engine.clone();
+        let cancel = Cancel::default();
+        let work = || engine.commit_decided(height, hash, &body, &validators, &cancel);
+        let changes = match context.blocking(COMMIT_LIMIT, "commit", work).await? {
+            Ok(Committed::Changes(changes)) => changes,
+            Ok(Committed::Already) => return Ok(Ok(self.committed_time(height)?)),
+            Err(error) => return refused(height, &error).map(Err),
+        };
+        let undecided = self.parts.ledger.undecided_up_to(height)?;
+        let batch = rows(&changes, &certificate, &undecided);
+        match self.parts.storage.commit(batch, COMMIT_LIMIT).await {
+            Ok(()) => {}
+            Err(StorageError::NoSpace) => return Ok(Err(CommitFailure::NoSpace)),
+            Err(StorageError::Refused(reason)) => return Err(Fault::new(reason)),
+            Err(error) => return Ok(Err(CommitFailure::Unavailable(error.to_string()))),
+        }
+        self.engine.finalise(hash, Arc::new(self.parts.ledger.state()?))?;
+        self.parts.metrics.commit_seconds.record(started.elapsed().as_secs_f64(), &[]);
+        self.tell(&changes, &certificate).await;
+        Ok(Ok(changes.block.header().timestamp.saturating_mul(1_000)))
+    }
+
+    fn committed_time(&self, height: Height) -> Result<u64, Fault> {
+        let header = self.parts.ledger.header(height)?.ok_or_else(|| Fault::new("a committed header is missing"))?;
+        Ok(header.timestamp.saturating_mul(1_000))
+    }
+
+    /// Lets everybody know who waits for a committed block. Whoever is away reads it from the ledger when it comes back.
+    async fn tell(&mut self, changes: &Changes, certificate: &primitives::Certificate) {
+        let (height, block) = (changes.height, &changes.block);
+        let transactions = block.senders.len();
+        info!(%height, round = certificate.round.0, txs = transactions, gas = block.gas_used(), hash = %changes.hash, "block committed");
+        self.parts.metrics.height.record(height.0, &[]);
+        self.parts.metrics.transactions.add(transactions as u64, &[]);
+        self.parts.metrics.gas.add(block.gas_used(), &[]);
+        self.running.retain(|_, (of, cancel)| {
+            let is_over = *of <= height;
+            if is_over {
+                cancel.cancel();
+            }
+            !is_over
+        });
+        self.parts.peers.say(None, Wire::Status(Status { height, hash: changes.hash }));
+        let told = [self.parts.proposals.committed(height).await, self.parts.mempool.committed(self.for_mempool(changes)).await];
+        for error in told.into_iter().filter_map(Result::err) {
+            debug!(%height, %error, "somebody was not told of a committed block and will read it from the ledger");
+        }
+        self.parts.mempool.offer(changes.dropped.iter().map(|transaction| transaction.inner().encoded_2718().into()).collect());
+    }
+
+    fn for_mempool(&self, changes: &Changes) -> mempool::Committed {
+        let sender = |account: &Option<execution::Account>| {
+            account.map_or(mempool::Sender::default(), |account| mempool::Sender { nonce: account.nonce, balance: account.balance })
+        };
+        mempool::Committed {
+            accounts: changes.block.changes.accounts.iter().map(|(address, account)| (*address, sender(account))).collect(),
+            included: changes.block.transaction_hashes().collect(),
+            base_fee: self.engine.chain().next_base_fee(changes.block.header()),
+        }
+    }
+}
+
+/// A decided block that cannot be committed: evil, or our own affair.
+fn refused(height: Height, reason: &CommitError) -> Result<CommitFailure, Fault> {
+    match reason {
+        CommitError::Rejected { .. } => {
+            error!(%height, code = "E-EXEC-REJECT", %reason, "the validators decided a block that breaks a rule");
+            Ok(CommitFailure::Rejected(reason.to_string()))
+        }
+        CommitError::Conflict { .. } | CommitError::OtherBody { .. } => Ok(CommitFailure::Rejected(reason.to_string())),
+        CommitError::NoVerdict { .. } | CommitError::TooManyUnwritten | CommitError::Read(_) => {
+            warn!(%height, %reason, "a decided block is not committed yet");
+            Ok(CommitFailure::Unavailable(reason.to_string()))
+        }
+        CommitError::Gap { .. } => Err(Fault::new(reason.to_string())),
+    }
+}
+
+fn validators(genesis: &Genesis) -> Validators {
+    let set = &genesis.validators;
+    Validators { parent: set.clone(), current: set.hash(), next: set.hash() }
+}
+
+async fn build(parts: &Parts, engine: &Embedded, height: Height) -> Result<BuiltBlock, String> {
+    let (parent, header, _) = engine.finalised();
+    if Height(header.number).next() != height {
+        return Err(format!("a block at height {height} is wanted, but the head is at {}", header.number));
+    }
+    let metadata = metadata(parts, height)?;
+    let attributes = Attributes { timestamp: timestamp(parts, &header), metadata, fee_recipient: parts.fee_recipient };
+    // A pool that is away costs the block its transactions, not the chain its block.
+    let candidates = parts.mempool.best(parts.genesis.gas_limit).await.unwrap_or_else(|error| {
+        warn!(%height, %error, "building an empty block: the mempool does not answer");
+        Vec::new()
+    });
+    let mut candidates = candidates.iter().map(|transaction| RecoveredTransaction::clone(transaction));
+    let built = tokio::task::block_in_place(|| engine.build(&parent, attributes, &mut candidates, &Cancel::default()));
+    let built = built.map_err(|error| error.to_string())?;
+    parts.mempool.discard(built.refused.iter().filter_map(|refused| (!refused.why.is_early()).then(|| *refused.transaction.tx_hash())).collect());
+    Ok(BuiltBlock { hash: built.executed.hash, body: built.executed.body.clone() })
+}
+
+fn metadata(parts: &Parts, height: Height) -> Result<Metadata, String> {
+    let set = parts.genesis.validators.hash();
+    let parent_certificate = match height.previous().filter(|parent| *parent > Height::GENESIS) {
+        None => None,
+        Some(parent) => {
+            let certificate = parts.ledger.certificate(parent).map_err(|error| error.to_string())?;
+            Some(certificate.ok_or_else(|| format!("the certificate of height {parent} is missing"))?)
+        }
+    };
+    Ok(Metadata { parent_certificate, validators_hash: set, next_validators_hash: set })
+}
+
+/// Unix seconds: the clock's, but later than the parent's by the block interval in whole seconds.
+fn timestamp(parts: &Parts, parent: &Header) -> u64 {
+    let step = parts.genesis.consensus.block_interval.as_secs();
+    (parts.clock.unix_ms() / 1_000).max(parent.timestamp + step)
+}

@@ -1,0 +1,181 @@
+//! Everyone's reading glasses for what is committed: blocks, certificates, receipts, state.
+//!
+//! A [`Ledger`] outlives the storage actor behind it: while that restarts, reads fail with `Closed` and succeed again after.
+
+use std::sync::Arc;
+
+use alloy_rlp::Decodable;
+use arc_swap::ArcSwapOption;
+use execution::{Account, Receipt, StateReader};
+use primitives::{Address, B256, Body, Bytes, Certificate, Header, Height, Round, U256};
+use storage::{Keyspace, Lease, ReadError, Undecided, View, keys};
+
+/// Rows of the mempool that are read back at once.
+const MAX_POOLED_ROWS: usize = 1 << 20;
+/// Undecided bodies that one block drops.
+const MAX_UNDECIDED_ROWS: usize = 1_024;
+
+/// Read access to the committed chain. Clones read the same chain.
+#[derive(Clone, Default)]
+pub struct Ledger {
+    lease: Arc<ArcSwapOption<Lease>>,
+}
+
+/// Where a committed block ends the chain.
+#[derive(Clone, Debug)]
+pub struct Head {
+    pub header: Header,
+    pub hash: B256,
+}
+
+/// Bytes in the database that cannot be what they must be.
+fn corrupt(what: &str, error: impl std::fmt::Display) -> ReadError {
+    ReadError::Io(format!("{what} is damaged: {error}"))
+}
+
+impl Ledger {
+    /// The storage actor has opened the database.
+    pub(crate) fn opened(&self, lease: Lease) {
+        self.lease.store(Some(Arc::new(lease)));
+    }
+
+    /// The storage actor is about to close it.
+    pub(crate) fn closed(&self) {
+        self.lease.store(None);
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.lease.load().is_some()
+    }
+
+    fn lease(&self) -> Result<Arc<Lease>, ReadError> {
+        self.lease.load_full().ok_or(ReadError::Closed)
+    }
+
+    /// The height of the last committed block.
+    pub fn tip(&self) -> Result<Height, ReadError> {
+        self.lease()?.height().ok_or(ReadError::Empty)
+    }
+
+    /// The last committed block.
+    pub fn head(&self) -> Result<Head, ReadError> {
+        let tip = self.lease()?.tip().ok_or(ReadError::Empty)?;
+        let header = self.header(tip.height)?.ok_or_else(|| corrupt("the header of the tip", "it is missing"))?;
+        Ok(Head { header, hash: tip.hash })
+    }
+
+    pub fn header(&self, height: Height) -> Result<Option<Header>, ReadError> {
+        let bytes = self.lease()?.get(Keyspace::Headers, &keys::height(height))?;
+        bytes.map(|bytes| Header::decode(&mut &bytes[..]).map_err(|error| corrupt("a header", error))).transpose()
+    }
+
+    /// The block with its metadata.
+    pub fn body(&self, height: Height) -> Result<Option<Body>, ReadError> {
+        let bytes = self.encoded_body(height)?;
+        bytes.map(|bytes| Body::decode(&bytes).map_err(|error| corrupt("a body", error))).transpose()
+    }
+
+    /// What `Body::encode` wrote.
+    pub fn encoded_body(&self, height: Height) -> Result<Option<Bytes>, ReadError> {
+        self.lease()?.get(Keyspace::Bodies, &keys::height(height))
+    }
+
+    pub fn certificate(&self, height: Height) -> Result<Option<Certificate>, ReadError> {
+        let bytes = self.lease()?.get(Keyspace::Certificates, &keys::height(height))?;
+        bytes.map(|bytes| rmp_serde::from_slice(&bytes).map_err(|error| corrupt("a certificate", error))).transpose()
+    }
+
+    pub fn height_of(&self, hash: &B256) -> Result<Option<Height>, ReadError> {
+        Ok(self.lease()?.get(Keyspace::HeaderIndex, &keys::hash(hash))?.and_then(|bytes| keys::parse_height(&bytes)))
+    }
+
+    /// Height and index of a committed transaction.
+    pub fn location(&self, hash: &B256) -> Result<Option<(Height, u32)>, ReadError> {
+        Ok(self.lease()?.get(Keyspace::Transactions, &keys::hash(hash))?.and_then(|bytes| keys::parse_location(&bytes)))
+    }
+
+    pub fn receipts(&self, height: Height) -> Result<Option<Vec<Receipt>>, ReadError> {
+        let bytes = self.lease()?.get(Keyspace::Receipts, &keys::height(height))?;
+        bytes.map(|bytes| execution::decode_receipts(&bytes).map_err(|error| corrupt("a list of receipts", error))).transpose()
+    }
+
+    /// Waiting transactions as the mempool wrote them, by hash.
+    pub fn pooled(&self) -> Result<Vec<(B256, Bytes)>, ReadError> {
+        let rows = self.lease()?.range::<&[u8]>(Keyspace::Mempool, .., MAX_POOLED_ROWS)?;
+        Ok(rows.into_iter().filter_map(|row| Some((keys::parse_hash(&row.key)?, row.value))).collect())
+    }
+
+    /// The block on disk that was proposed in `round` of an undecided height.
+    pub fn undecided_at(&self, height: Height, round: Round) -> Result<Option<B256>, ReadError> {
+        self.lease()?.undecided_at(height, round)
+    }
+
+    /// An undecided block on disk.
+    pub fn undecided_body(&self, hash: &B256) -> Result<Option<Bytes>, ReadError> {
+        self.lease()?.undecided_body(hash)
+    }
+
+    /// Undecided bodies on disk at or below `height`.
+    pub fn undecided_up_to(&self, height: Height) -> Result<Vec<Undecided>, ReadError> {
+        self.lease()?.undecided_up_to(height, MAX_UNDECIDED_ROWS)
+    }
+
+    /// The account at the head.
+    pub fn account(&self, address: &Address) -> Result<Option<Account>, ReadError> {
+        account(self.lease()?.get(Keyspace::Accounts, &keys::account(address))?)
+    }
+
+    /// The state at the head, fixed.
+    pub fn state(&self) -> Result<StateView, ReadError> {
+        Ok(StateView(self.lease()?.view()?))
+    }
+}
+
+impl std::fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ledger(tip {:?})", self.tip())
+    }
+}
+
+fn account(bytes: Option<Bytes>) -> Result<Option<Account>, ReadError> {
+    bytes.map(|bytes| Account::decode(&mut &bytes[..]).map_err(|error| corrupt("an account", error))).transpose()
+}
+
+/// The state at one height, for execution.
+#[derive(Clone)]
+pub struct StateView(View);
+
+fn translate(error: ReadError) -> execution::ReadError {
+    match error {
+        ReadError::Closed => execution::ReadError::Closed,
+        other => execution::ReadError::Io(other.to_string()),
+    }
+}
+
+impl StateReader for StateView {
+    fn height(&self) -> Height {
+        self.0.height()
+    }
+
+    fn account(&self, address: &Address) -> Result<Option<Account>, execution::ReadError> {
+        account(self.0.get(Keyspace::Accounts, &keys::account(address)).map_err(translate)?).map_err(translate)
+    }
+
+    fn slot(&self, address: &Address, slot: &B256) -> Result<U256, execution::ReadError> {
+        let bytes = self.0.get(Keyspace::Slots, &keys::slot(address, slot)).map_err(translate)?;
+        Ok(bytes.map_or(U256::ZERO, |bytes| U256::from_be_slice(&bytes)))
+    }
+
+    fn code(&self, hash: &B256) -> Result<Option<Bytes>, execution::ReadError> {
+        self.0.get(Keyspace::Code, &keys::hash(hash)).map_err(translate)
+    }
+
+    fn node(&self, key: &[u8]) -> Result<Option<Vec<u8>>, execution::ReadError> {
+        Ok(self.0.get(Keyspace::Trie, key).map_err(translate)?.map(|bytes| bytes.to_vec()))
+    }
+
+    fn block_hash(&self, number: u64) -> Result<Option<B256>, execution::ReadError> {
+        let bytes = self.0.get(Keyspace::Headers, &keys::height(Height(number))).map_err(translate)?;
+        Ok(bytes.map(primitives::keccak256))
+    }
+}

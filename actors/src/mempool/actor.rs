@@ -1,0 +1,250 @@
+//! The life of the mempool: rows in storage follow the pool, and whoever submitted waits for the row.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use alloy_eips::eip2718::Encodable2718;
+use opentelemetry::KeyValue;
+use primitives::{Address, B256, Bytes};
+use supervision::{ChildSpec, Context, Fault, Incarnation, Reply, answer};
+use tracing::{info, warn};
+use wire::{Message as Wire, message::Transactions};
+
+use super::{
+    Counts, Limits, MempoolMailbox, MempoolMetrics, Pooled, Rejected, Sender,
+    mailbox::{Committed, Message},
+    pool::Pool,
+};
+use crate::{
+    admission::Admission,
+    ledger::Ledger,
+    p2p::Peers,
+    storage::{Batch, Keyspace, StorageMailbox},
+};
+
+/// How long a group of rows may take to reach the disk.
+const WRITE_LIMIT: Duration = Duration::from_secs(30);
+/// How long a proposer's turns may pass a transaction by before it wakes the chain no more, in rounds of all validators.
+const PATIENCE_TURNS: u32 = 2;
+
+/// What the mempool is made of; handed to each incarnation.
+#[derive(Clone)]
+pub struct Parts {
+    pub limits: Limits,
+    pub ledger: Ledger,
+    pub admission: Arc<Admission>,
+    pub storage: StorageMailbox,
+    pub peers: Peers,
+    pub metrics: MempoolMetrics,
+    /// Told whether some executable transaction waits.
+    pub waiting: Arc<dyn Fn(bool) + Send + Sync>,
+    pub validators: u32,
+}
+
+/// The mempool of one chain.
+struct Mempool {
+    parts: Parts,
+    pool: Pool,
+    /// Not on disk yet: what goes into the next write.
+    unwritten: Vec<Pooled>,
+    /// Rows that the next write removes.
+    unremoved: Vec<B256>,
+    /// On their way to the disk.
+    writing: Vec<Pooled>,
+    is_writing: bool,
+    submitters: HashMap<B256, Vec<Reply<Result<B256, Rejected>>>>,
+    was_waiting: bool,
+}
+
+/// The child of the tree.
+pub fn child(mailbox: &MempoolMailbox, parts: Parts) -> ChildSpec {
+    ChildSpec::new("mempool", mailbox.address.clone(), move |_: Incarnation| {
+        let parts = parts.clone();
+        async move { Mempool::restored(parts) }
+    })
+}
+
+impl supervision::Actor for Mempool {
+    type Message = Message;
+
+    async fn handle(&mut self, message: Message, context: &mut Context<Message>) -> Result<(), Fault> {
+        match message {
+            Message::Submit(pooled, reply) => self.submit(pooled, reply)?,
+            Message::Offer(transactions) => self.examine(transactions, context),
+            Message::Admit(offered) => offered.into_iter().try_for_each(|pooled| self.admit(pooled).map(drop))?,
+            Message::Written(outcome) => self.written(outcome),
+            Message::Best(gas_limit, reply) => answer(reply, self.pool.best(gas_limit)),
+            Message::Discard(hashes) => self.discard(&hashes),
+            Message::Committed(committed) => self.committed(committed),
+            Message::Find(hash, reply) => answer(reply, self.pool.get(&hash).cloned()),
+            Message::Count(reply) => answer(reply, self.counts()),
+            Message::NextNonce(sender, reply) => answer(reply, self.pool.pending_nonce(&sender)),
+        }
+        self.write(context);
+        self.tell();
+        Ok(())
+    }
+
+    /// What waits to be written is written before the disk closes.
+    async fn stopping(&mut self, _: &mut Context<Message>) {
+        let (batch, _) = self.group();
+        if !batch.is_empty()
+            && let Err(error) = self.parts.storage.commit(batch, WRITE_LIMIT).await
+        {
+            warn!(%error, "transactions that nobody was told about were not written at stop");
+        }
+    }
+}
+
+impl Mempool {
+    /// Reads back what was acknowledged. Rows that can never be executed any more are removed.
+    fn restored(parts: Parts) -> Result<Self, Fault> {
+        let head = parts.ledger.head()?;
+        let mut mempool = Self {
+            pool: Pool::new(parts.limits, parts.admission.next_base_fee(&head)),
+            parts,
+            unwritten: Vec::new(),
+            unremoved: Vec::new(),
+            writing: Vec::new(),
+            is_writing: false,
+            submitters: HashMap::new(),
+            was_waiting: false,
+        };
+        for (hash, bytes) in mempool.parts.ledger.pooled()? {
+            let is_kept = match mempool.parts.admission.examine(&bytes) {
+                Ok(pooled) => mempool.insert(pooled)?.is_ok(),
+                Err(_) => false,
+            };
+            if !is_kept {
+                mempool.unremoved.push(hash);
+            }
+        }
+        info!(transactions = mempool.pool.len(), removed = mempool.unremoved.len(), "mempool read back");
+        Ok(mempool)
+    }
+
+    fn submit(&mut self, pooled: Pooled, reply: Reply<Result<B256, Rejected>>) -> Result<(), Fault> {
+        let hash = pooled.hash;
+        match self.admit(pooled)? {
+            Ok(()) => self.submitters.entry(hash).or_default().push(reply),
+            Err(rejected) => answer(reply, Err(rejected)),
+        }
+        Ok(())
+    }
+
+    /// Recovers the senders of what is new, beside the messages.
+    fn examine(&self, transactions: Vec<Bytes>, context: &Context<Message>) {
+        let is_new = |bytes: &Bytes| !self.pool.contains(&primitives::keccak256(bytes));
+        let new: Vec<Bytes> = transactions.into_iter().filter(is_new).collect();
+        if new.is_empty() {
+            return;
+        }
+        let (admission, address) = (self.parts.admission.clone(), context.address().clone());
+        context.task("recover", async move {
+            let examined = tokio::task::block_in_place(|| admission.examine_all(&new));
+            // A full mailbox drops the offer; another peer makes it again.
+            let _ = address.try_send(Message::Admit(examined));
+        });
+    }
+
+    fn admit(&mut self, pooled: Pooled) -> Result<Result<(), Rejected>, Fault> {
+        let inserted = self.insert(pooled.clone())?;
+        match &inserted {
+            Ok(()) => {
+                self.parts.metrics.admitted.add(1, &[]);
+                self.unwritten.push(pooled);
+            }
+            Err(_) => self.parts.metrics.rejected.add(1, &[]),
+        }
+        Ok(inserted)
+    }
+
+    fn insert(&mut self, pooled: Pooled) -> Result<Result<(), Rejected>, Fault> {
+        let sender = self.sender(&pooled.transaction.signer())?;
+        Ok(self.pool.insert(pooled, sender).map(|displaced| self.remove(displaced.0, "displaced")))
+    }
+
+    fn sender(&self, address: &Address) -> Result<Sender, Fault> {
+        Ok(self.parts.ledger.account(address)?.map_or(Sender::default(), |account| Sender { nonce: account.nonce, balance: account.balance }))
+    }
+
+    fn discard(&mut self, hashes: &[B256]) {
+        let gone = self.pool.discard(hashes);
+        self.remove(gone, "impossible");
+    }
+
+    /// Rows of included transactions left with the block; the others' rows leave with the next write.
+    fn committed(&mut self, committed: Committed) {
+        let gone = self.pool.committed(committed.accounts, committed.base_fee);
+        let (included, others): (Vec<_>, Vec<_>) = gone.into_iter().partition(|hash| committed.included.contains(hash));
+        self.parts.metrics.removed.add(included.len() as u64, &[KeyValue::new("reason", "included")]);
+        self.remove(others, "impossible");
+        self.parts.metrics.transactions.record(self.pool.len() as u64, &[]);
+        self.parts.metrics.bytes.record(self.pool.bytes() as u64, &[]);
+    }
+
+    fn remove(&mut self, gone: Vec<B256>, reason: &'static str) {
+        self.parts.metrics.removed.add(gone.len() as u64, &[KeyValue::new("reason", reason)]);
+        self.unremoved.extend(gone);
+    }
+
+    fn counts(&self) -> Counts {
+        let (pending, queued) = self.pool.counts();
+        Counts { pending, queued }
+    }
+
+    /// Starts the next write, unless one is under way: all that came meanwhile goes together.
+    fn write(&mut self, context: &Context<Message>) {
+        if self.is_writing || (self.unwritten.is_empty() && self.unremoved.is_empty()) {
+            return;
+        }
+        let (batch, writing) = self.group();
+        self.writing = writing;
+        self.is_writing = true;
+        let (storage, address) = (self.parts.storage.clone(), context.address().clone());
+        context.task("write", async move {
+            let outcome = storage.commit(batch, WRITE_LIMIT).await.map_err(|error| error.to_string());
+            // Refused only when this actor has stopped; then nobody waits any more.
+            let _ = address.send(Message::Written(outcome), WRITE_LIMIT).await;
+        });
+    }
+
+    fn group(&mut self) -> (Batch, Vec<Pooled>) {
+        let mut batch = Batch::loose();
+        let writing = std::mem::take(&mut self.unwritten);
+        for hash in std::mem::take(&mut self.unremoved) {
+            batch.remove(Keyspace::Mempool, hash.as_slice());
+        }
+        for pooled in writing.iter().filter(|pooled| self.pool.contains(&pooled.hash)) {
+            batch.put(Keyspace::Mempool, pooled.hash.as_slice(), pooled.transaction.inner().encoded_2718());
+        }
+        (batch, writing)
+    }
+
+    /// A write is over: tell who waited, and the peers.
+    fn written(&mut self, outcome: Result<(), String>) {
+        self.is_writing = false;
+        let written = std::mem::take(&mut self.writing);
+        if let Err(error) = &outcome {
+            warn!(error, transactions = written.len(), "transactions were not written and are not acknowledged");
+            self.pool.discard(&written.iter().map(|pooled| pooled.hash).collect::<Vec<_>>());
+        }
+        for pooled in &written {
+            for reply in self.submitters.remove(&pooled.hash).unwrap_or_default() {
+                answer(reply, outcome.clone().map(|()| pooled.hash).map_err(Rejected::Unavailable));
+            }
+        }
+        if outcome.is_ok() {
+            let encoded = written.iter().map(|pooled| pooled.transaction.inner().encoded_2718().into());
+            Transactions::cut(encoded).into_iter().for_each(|transactions| self.parts.peers.say(None, Wire::Transactions(transactions)));
+        }
+    }
+
+    /// Lets consensus know when the first executable transaction came or the last one went.
+    fn tell(&mut self) {
+        let is_waiting = self.pool.is_waiting(PATIENCE_TURNS * self.parts.validators);
+        if is_waiting != self.was_waiting {
+            self.was_waiting = is_waiting;
+            (self.parts.waiting)(is_waiting);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! How others talk to the mempool.
+
+use std::{sync::Arc, time::Duration};
+
+use primitives::{Address, B256, Bytes, RecoveredTransaction};
+use supervision::{AskError, Lane, MailboxLimits, Reply};
+
+use super::{Pooled, Rejected, Sender};
+
+/// How long a client waits for its transaction to be on disk.
+const SUBMIT_LIMIT: Duration = Duration::from_secs(10);
+/// How long a question about the pool may take.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+const LIMITS: MailboxLimits = MailboxLimits { urgent: 256, normal: 4_096, bulk: 256 };
+
+/// A committed block as the pool sees it.
+#[derive(Debug)]
+pub struct Committed {
+    /// Senders and receivers it touched, as they are after it.
+    pub accounts: Vec<(Address, Sender)>,
+    /// Hashes of its transactions.
+    pub included: Vec<B256>,
+    /// Wei per gas of the next block.
+    pub base_fee: u64,
+}
+
+/// How many transactions wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub pending: usize,
+    pub queued: usize,
+}
+
+pub(super) enum Message {
+    Submit(Pooled, Reply<Result<B256, Rejected>>),
+    Offer(Vec<Bytes>),
+    Admit(Vec<Pooled>),
+    Written(Result<(), String>),
+    Best(u64, Reply<Vec<Arc<RecoveredTransaction>>>),
+    Discard(Vec<B256>),
+    Committed(Committed),
+    Find(B256, Reply<Option<Pooled>>),
+    Count(Reply<Counts>),
+    NextNonce(Address, Reply<Option<u64>>),
+}
+
+impl supervision::Message for Message {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Submit(..) => "Submit",
+            Self::Offer(_) => "Offer",
+            Self::Admit(_) => "Admit",
+            Self::Written(_) => "Written",
+            Self::Best(..) => "Best",
+            Self::Discard(_) => "Discard",
+            Self::Committed(_) => "Committed",
+            Self::Find(..) => "Find",
+            Self::Count(_) => "Count",
+            Self::NextNonce(..) => "NextNonce",
+        }
+    }
+
+    fn lane(&self) -> Lane {
+        match self {
+            Self::Best(..) | Self::Committed(_) | Self::Discard(_) | Self::Written(_) => Lane::Urgent,
+            Self::Offer(_) | Self::Admit(_) => Lane::Bulk,
+            _ => Lane::Normal,
+        }
+    }
+}
+
+/// The mempool, seen from outside.
+#[derive(Clone, Debug)]
+pub struct MempoolMailbox {
+    pub(super) address: supervision::Address<Message>,
+}
+
+impl MempoolMailbox {
+    pub fn new() -> Self {
+        Self { address: supervision::Address::new("mempool", LIMITS) }
+    }
+
+    /// Lets a transaction in whose sender is recovered. Returns when it is on disk.
+    pub async fn submit(&self, pooled: Pooled) -> Result<B256, Rejected> {
+        let asked = self.address.ask(SUBMIT_LIMIT, |reply| Message::Submit(pooled, reply)).await;
+        asked.unwrap_or_else(|error| Err(Rejected::Unavailable(error.to_string())))
+    }
+
+    /// Transactions from a peer, EIP-2718 encoded. What does not fit is dropped; another peer will offer it.
+    pub fn offer(&self, transactions: Vec<Bytes>) -> bool {
+        self.address.try_send(Message::Offer(transactions)).is_ok()
+    }
+
+    /// The best transactions for a block of `gas_limit`.
+    pub async fn best(&self, gas_limit: u64) -> Result<Vec<Arc<RecoveredTransaction>>, AskError> {
+        self.address.ask(ANSWER_LIMIT, |reply| Message::Best(gas_limit, reply)).await
+    }
+
+    /// These can never be executed.
+    pub fn discard(&self, hashes: Vec<B256>) -> bool {
+        hashes.is_empty() || self.address.try_send(Message::Discard(hashes)).is_ok()
+    }
+
+    /// A block was committed.
+    pub async fn committed(&self, committed: Committed) -> Result<(), AskError> {
+        self.address.send(Message::Committed(committed), ANSWER_LIMIT).await
+    }
+
+    /// The waiting transaction with this hash.
+    pub async fn find(&self, hash: B256) -> Result<Option<Pooled>, AskError> {
+        self.address.ask(ANSWER_LIMIT, |reply| Message::Find(hash, reply)).await
+    }
+
+    pub async fn counts(&self) -> Result<Counts, AskError> {
+        self.address.ask(ANSWER_LIMIT, Message::Count).await
+    }
+
+    /// The nonce after all transactions of `sender` that wait without a gap; none when nothing of it waits.
+    pub async fn next_nonce(&self, sender: Address) -> Result<Option<u64>, AskError> {
+        self.address.ask(ANSWER_LIMIT, |reply| Message::NextNonce(sender, reply)).await
+    }
+}
+
+impl Default for MempoolMailbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}

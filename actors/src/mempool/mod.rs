@@ -1,0 +1,29 @@
+//! Transactions waiting for a block.
+//!
+//! | message     | sender       | answer                                             |
+//! |-------------|--------------|----------------------------------------------------|
+//! | `Submit`    | api          | the hash once it is on disk, or why not            |
+//! | `Offer`     | p2p          | none; what is new and good is kept and passed on   |
+//! | `Admit`     | itself       | none; offered transactions with their senders      |
+//! | `Written`   | itself       | none; a group of transactions is on disk           |
+//! | `Best`      | execution    | the best transactions for a block                  |
+//! | `Discard`   | execution    | none; these can never be executed                  |
+//! | `Committed` | consensus    | none; a block took some of them                    |
+//! | `Find`      | api          | the transaction, if it waits here                  |
+//! | `Count`     | api, health  | how many are executable, how many wait for others  |
+//! | `NextNonce` | api          | the nonce after all that wait without a gap        |
+//!
+//! A transaction is acknowledged, and passed on to peers, after it is on disk; all that arrive during one write go into
+//! the next one together. Lost on a crash: the message in hand. What was acknowledged is read back from storage.
+
+mod actor;
+mod mailbox;
+mod metrics;
+mod pool;
+mod rejected;
+
+pub use actor::{Parts, child};
+pub use mailbox::{Committed, Counts, MempoolMailbox};
+pub use metrics::MempoolMetrics;
+pub use pool::{Limits, Pooled, Sender};
+pub use rejected::Rejected;

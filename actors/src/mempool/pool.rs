@@ -1,0 +1,460 @@
+//! The rules of the pool: what is let in, what replaces what, what goes into a block first, what must leave.
+//!
+//! Transactions of one sender form a queue by nonce. The front of a queue is *executable* when its nonce is the sender's
+//! next and its fee cap covers the base fee; what follows it without a gap is executable after it.
+
+use std::{
+    collections::{BTreeMap, BinaryHeap, HashMap},
+    sync::Arc,
+};
+
+use alloy_consensus::Transaction as _;
+use primitives::{Address, B256, RecoveredTransaction, U256};
+
+use super::rejected::Rejected;
+
+/// How much the pool may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub max_transactions: usize,
+    pub max_bytes: usize,
+    pub max_per_sender: usize,
+    /// How far a nonce may be ahead of the sender's next one.
+    pub max_nonce_gap: u64,
+}
+
+/// What a replacement must pay more, in percent, of both the fee cap and the tip.
+pub const REPLACEMENT_BUMP_PERCENT: u128 = 10;
+
+/// A sender as the state has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sender {
+    /// Its next nonce.
+    pub nonce: u64,
+    /// In wei.
+    pub balance: U256,
+}
+
+/// A transaction with what the pool needs to know of it.
+#[derive(Clone, Debug)]
+pub struct Pooled {
+    pub transaction: Arc<RecoveredTransaction>,
+    pub hash: B256,
+    /// Length of its EIP-2718 form.
+    pub bytes: usize,
+}
+
+/// What an insertion pushed out; none of it is in the pool any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Displaced(pub Vec<B256>);
+
+/// Transactions waiting for a block.
+#[derive(Debug)]
+pub struct Pool {
+    limits: Limits,
+    queues: HashMap<Address, Queue>,
+    by_hash: HashMap<B256, (Address, u64)>,
+    bytes: usize,
+    /// Wei per gas of the next block.
+    base_fee: u64,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    sender: Sender,
+    by_nonce: BTreeMap<u64, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    pooled: Pooled,
+    /// Blocks that were made while this was executable and did not take it.
+    passed_by: u32,
+}
+
+impl Pool {
+    pub fn new(limits: Limits, base_fee: u64) -> Self {
+        Self { limits, queues: HashMap::new(), by_hash: HashMap::new(), bytes: 0, base_fee }
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_hash.len()
+    }
+
+    /// Bytes of all transactions.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub fn contains(&self, hash: &B256) -> bool {
+        self.by_hash.contains_key(hash)
+    }
+
+    pub fn get(&self, hash: &B256) -> Option<&Pooled> {
+        let (sender, nonce) = self.by_hash.get(hash)?;
+        Some(&self.queues.get(sender)?.by_nonce.get(nonce)?.pooled)
+    }
+
+    /// Lets `pooled` in, or says why not. `sender` is the state of its sender at the head.
+    pub fn insert(&mut self, pooled: Pooled, sender: Sender) -> Result<Displaced, Rejected> {
+        self.admit(&pooled, sender)?;
+        let mut displaced = Displaced::default();
+        let (address, nonce) = (pooled.transaction.signer(), pooled.transaction.nonce());
+        if let Some(replaced) = self.remove(&address, nonce) {
+            displaced.0.push(replaced.hash);
+        }
+        while self.is_full(pooled.bytes) {
+            displaced.0.push(self.evict(&pooled)?);
+        }
+        self.bytes += pooled.bytes;
+        self.by_hash.insert(pooled.hash, (address, nonce));
+        let queue = self.queues.entry(address).or_default();
+        queue.sender = sender;
+        queue.by_nonce.insert(nonce, Entry { pooled, passed_by: 0 });
+        Ok(displaced)
+    }
+
+    /// The best transactions for a block of `gas_limit`: by tip, each sender's in order of nonce.
+    pub fn best(&self, gas_limit: u64) -> Vec<Arc<RecoveredTransaction>> {
+        let mut fronts: BinaryHeap<Front> =
+            self.queues.iter().filter_map(|(address, queue)| self.front(*address, queue, queue.sender.nonce)).collect();
+        let mut gas = 0u64;
+        let mut best = Vec::new();
+        while let Some(front) = fronts.pop() {
+            let Some(queue) = self.queues.get(&front.sender) else { continue };
+            let Some(entry) = queue.by_nonce.get(&front.nonce) else { continue };
+            let transaction = &entry.pooled.transaction;
+            if gas.saturating_add(transaction.gas_limit()) > gas_limit {
+                continue;
+            }
+            gas += transaction.gas_limit();
+            best.push(transaction.clone());
+            fronts.extend(front.nonce.checked_add(1).and_then(|next| self.front(front.sender, queue, next)));
+        }
+        best
+    }
+
+    /// Whether some executable transaction waits that fewer than `patience` blocks have passed by.
+    pub fn is_waiting(&self, patience: u32) -> bool {
+        self.queues.values().any(|queue| {
+            let front = queue.by_nonce.get(&queue.sender.nonce);
+            front.is_some_and(|entry| self.pays(entry) && entry.passed_by < patience)
+        })
+    }
+
+    /// A block was committed: `senders` are the accounts it touched that wait here, `base_fee` that of the next block.
+    /// Returns what can never be executed any more.
+    pub fn committed(&mut self, senders: impl IntoIterator<Item = (Address, Sender)>, base_fee: u64) -> Vec<B256> {
+        self.pass_by();
+        self.base_fee = base_fee;
+        let mut gone = Vec::new();
+        for (address, sender) in senders {
+            let Some(queue) = self.queues.get_mut(&address) else { continue };
+            queue.sender = sender;
+            let stale: Vec<u64> = queue.by_nonce.range(..sender.nonce).map(|(nonce, _)| *nonce).collect();
+            let unpaid = queue.first_unpaid();
+            gone.extend(stale.into_iter().chain(unpaid).filter_map(|nonce| self.remove(&address, nonce)).map(|pooled| pooled.hash));
+        }
+        gone
+    }
+
+    /// Takes out transactions that a builder found impossible to execute.
+    pub fn discard(&mut self, hashes: &[B256]) -> Vec<B256> {
+        let places: Vec<_> = hashes.iter().filter_map(|hash| self.by_hash.get(hash).copied()).collect();
+        places.into_iter().filter_map(|(sender, nonce)| self.remove(&sender, nonce)).map(|pooled| pooled.hash).collect()
+    }
+
+    /// The nonce after the last one that waits without a gap, if any waits.
+    pub fn pending_nonce(&self, sender: &Address) -> Option<u64> {
+        let queue = self.queues.get(sender)?;
+        let mut next = queue.sender.nonce;
+        while queue.by_nonce.contains_key(&next) {
+            next += 1;
+        }
+        Some(next)
+    }
+
+    /// How many are executable one after the other, and how many wait for an earlier nonce.
+    pub fn counts(&self) -> (usize, usize) {
+        let pending = self.queues.values().map(|queue| (queue.sender.nonce..).take_while(|nonce| queue.by_nonce.contains_key(nonce)).count()).sum();
+        (pending, self.len() - pending)
+    }
+
+    fn admit(&self, pooled: &Pooled, sender: Sender) -> Result<(), Rejected> {
+        let nonce = pooled.transaction.nonce();
+        if self.contains(&pooled.hash) {
+            return Err(Rejected::AlreadyKnown);
+        }
+        if nonce < sender.nonce {
+            return Err(Rejected::NonceTooLow { next: sender.nonce, got: nonce });
+        }
+        if nonce - sender.nonce > self.limits.max_nonce_gap {
+            return Err(Rejected::NonceTooHigh { next: sender.nonce, got: nonce, max_gap: self.limits.max_nonce_gap });
+        }
+        let queue = self.queues.get(&pooled.transaction.signer());
+        let standing = queue.and_then(|queue| queue.by_nonce.get(&nonce));
+        if let Some(standing) = standing {
+            replaces(&standing.pooled, pooled)?;
+        }
+        let waiting = queue.map_or(0, |queue| queue.by_nonce.len());
+        if standing.is_none() && waiting >= self.limits.max_per_sender {
+            return Err(Rejected::SenderFull { max: self.limits.max_per_sender });
+        }
+        let others = queue.map_or(U256::ZERO, |queue| queue.cost_before(nonce, sender.nonce));
+        let cost = cost(pooled).saturating_add(others);
+        if sender.balance < cost {
+            return Err(Rejected::InsufficientFunds { have: sender.balance, want: cost });
+        }
+        Ok(())
+    }
+
+    fn is_full(&self, more: usize) -> bool {
+        self.limits.max_transactions <= self.by_hash.len() || self.limits.max_bytes < self.bytes + more
+    }
+
+    /// Makes room by taking out the last of the worst-paying sender's queue, if that pays less than `incoming`.
+    fn evict(&mut self, incoming: &Pooled) -> Result<B256, Rejected> {
+        let last = |queue: &Queue| queue.by_nonce.values().next_back().map(|entry| (tip(&entry.pooled, self.base_fee), entry.pooled.clone()));
+        let worst = self.queues.values().filter_map(last).min_by_key(|(tip, pooled)| (*tip, pooled.hash));
+        let (worst_tip, worst) = worst.ok_or(Rejected::Full)?;
+        if tip(incoming, self.base_fee) <= worst_tip || worst.transaction.signer() == incoming.transaction.signer() {
+            return Err(Rejected::Full);
+        }
+        self.remove(&worst.transaction.signer(), worst.transaction.nonce());
+        Ok(worst.hash)
+    }
+
+    fn remove(&mut self, sender: &Address, nonce: u64) -> Option<Pooled> {
+        let queue = self.queues.get_mut(sender)?;
+        let pooled = queue.by_nonce.remove(&nonce)?.pooled;
+        if queue.by_nonce.is_empty() {
+            self.queues.remove(sender);
+        }
+        self.by_hash.remove(&pooled.hash);
+        self.bytes -= pooled.bytes;
+        Some(pooled)
+    }
+
+    fn pass_by(&mut self) {
+        let base_fee = self.base_fee;
+        for queue in self.queues.values_mut() {
+            let next = queue.sender.nonce;
+            if let Some(front) = queue.by_nonce.get_mut(&next).filter(|front| covers(&front.pooled, base_fee)) {
+                front.passed_by = front.passed_by.saturating_add(1);
+            }
+        }
+    }
+
+    fn front(&self, sender: Address, queue: &Queue, nonce: u64) -> Option<Front> {
+        let entry = queue.by_nonce.get(&nonce).filter(|entry| self.pays(entry))?;
+        Some(Front { tip: tip(&entry.pooled, self.base_fee), sender, nonce })
+    }
+
+    fn pays(&self, entry: &Entry) -> bool {
+        covers(&entry.pooled, self.base_fee)
+    }
+}
+
+impl Queue {
+    /// What the transactions from `first` up to but without `nonce` may cost together.
+    fn cost_before(&self, nonce: u64, first: u64) -> U256 {
+        self.by_nonce.range(first..nonce).fold(U256::ZERO, |sum, (_, entry)| sum.saturating_add(cost(&entry.pooled)))
+    }
+
+    /// The front, if the sender cannot pay for it any more.
+    fn first_unpaid(&self) -> Option<u64> {
+        let entry = self.by_nonce.get(&self.sender.nonce)?;
+        (self.sender.balance < cost(&entry.pooled)).then_some(self.sender.nonce)
+    }
+}
+
+/// The next transaction of a sender; the greatest pays best. Ties go to the smaller address, so that the order is one.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct FrontRank(u128, std::cmp::Reverse<Address>);
+
+struct Front {
+    tip: u128,
+    sender: Address,
+    nonce: u64,
+}
+
+impl Front {
+    fn rank(&self) -> FrontRank {
+        FrontRank(self.tip, std::cmp::Reverse(self.sender))
+    }
+}
+
+impl PartialEq for Front {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank() == other.rank()
+    }
+}
+
+impl Eq for Front {}
+
+impl PartialOrd for Front {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Front {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.rank().cmp(&other.rank())
+    }
+}
+
+fn covers(pooled: &Pooled, base_fee: u64) -> bool {
+    pooled.transaction.max_fee_per_gas() >= u128::from(base_fee)
+}
+
+fn tip(pooled: &Pooled, base_fee: u64) -> u128 {
+    pooled.transaction.effective_tip_per_gas(base_fee).unwrap_or(0)
+}
+
+/// The most a transaction can cost its sender, in wei.
+fn cost(pooled: &Pooled) -> U256 {
+    let gas = U256::from(pooled.transaction.max_fee_per_gas()).saturating_mul(U256::from(pooled.transaction.gas_limit()));
+    gas.saturating_add(pooled.transaction.value())
+}
+
+fn replaces(standing: &Pooled, incoming: &Pooled) -> Result<(), Rejected> {
+    let needed = |paid: u128| paid.saturating_add(paid.saturating_mul(REPLACEMENT_BUMP_PERCENT).div_ceil(100)).max(1);
+    let tip_of = |pooled: &Pooled| pooled.transaction.max_priority_fee_per_gas().unwrap_or_else(|| pooled.transaction.max_fee_per_gas());
+    let fee_needed = needed(standing.transaction.max_fee_per_gas());
+    let tip_needed = needed(tip_of(standing));
+    if incoming.transaction.max_fee_per_gas() < fee_needed || tip_of(incoming) < tip_needed {
+        return Err(Rejected::Underpriced { fee_needed, tip_needed });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use alloy_consensus::{Signed, TxEip1559, transaction::Recovered};
+    use primitives::Transaction;
+
+    use super::*;
+
+    const LIMITS: Limits = Limits { max_transactions: 4, max_bytes: 10_000, max_per_sender: 3, max_nonce_gap: 10 };
+    const RICH: Sender = Sender { nonce: 0, balance: U256::from_limbs([u64::MAX, 0, 0, 0]) };
+
+    fn pooled(sender: u8, nonce: u64, fee: u128) -> Pooled {
+        let inner = TxEip1559 { nonce, gas_limit: 21_000, max_fee_per_gas: fee, max_priority_fee_per_gas: fee, ..TxEip1559::default() };
+        let signed = Signed::new_unhashed(inner, alloy_primitives::Signature::test_signature());
+        let mut hash = B256::repeat_byte(sender);
+        hash.0[..8].copy_from_slice(&nonce.to_be_bytes());
+        hash.0[8..24].copy_from_slice(&fee.to_be_bytes());
+        Pooled { transaction: Arc::new(Recovered::new_unchecked(Transaction::from(signed), Address::repeat_byte(sender))), hash, bytes: 100 }
+    }
+
+    fn pool_of(entries: &[(u8, u64, u128)]) -> Pool {
+        let mut pool = Pool::new(LIMITS, 10);
+        for (sender, nonce, fee) in entries {
+            pool.insert(pooled(*sender, *nonce, *fee), RICH).unwrap();
+        }
+        pool
+    }
+
+    #[track_caller]
+    fn best(pool: &Pool, expected: &[(u8, u64)]) {
+        let best: Vec<_> = pool.best(u64::MAX).iter().map(|transaction| (transaction.signer().0[0], transaction.nonce())).collect();
+        assert_eq!(best, expected);
+    }
+
+    #[test]
+    fn the_best_paying_go_first_and_each_sender_in_order() {
+        best(&pool_of(&[(1, 0, 20), (1, 1, 90), (2, 0, 50)]), &[(2, 0), (1, 0), (1, 1)]);
+    }
+
+    #[test]
+    fn what_waits_behind_a_gap_or_pays_too_little_is_not_executable() {
+        let pool = pool_of(&[(1, 1, 50), (2, 0, 9), (3, 0, 10)]);
+        best(&pool, &[(3, 0)]);
+        assert_eq!(pool.counts(), (2, 1));
+        assert!(!pool_of(&[(1, 1, 50), (2, 0, 9)]).is_waiting(8));
+    }
+
+    #[test]
+    fn a_block_takes_no_more_than_its_gas() {
+        assert_eq!(pool_of(&[(1, 0, 20), (2, 0, 50)]).best(21_000).len(), 1);
+    }
+
+    #[test]
+    fn a_replacement_pays_a_tenth_more() {
+        let mut pool = pool_of(&[(1, 0, 100)]);
+        assert_eq!(pool.insert(pooled(1, 0, 109), RICH), Err(Rejected::Underpriced { fee_needed: 110, tip_needed: 110 }));
+        assert_eq!(pool.insert(pooled(1, 0, 110), RICH), Ok(Displaced(vec![pooled(1, 0, 100).hash])));
+        assert_eq!((pool.len(), pool.bytes()), (1, 100));
+    }
+
+    #[test]
+    fn each_refusal_says_its_values() {
+        let mut pool = pool_of(&[(1, 3, 100)]);
+        assert_eq!(pool.insert(pooled(1, 3, 100), RICH), Err(Rejected::AlreadyKnown));
+        assert_eq!(pool.insert(pooled(1, 1, 20), Sender { nonce: 2, ..RICH }), Err(Rejected::NonceTooLow { next: 2, got: 1 }));
+        assert_eq!(pool.insert(pooled(1, 11, 20), RICH), Err(Rejected::NonceTooHigh { next: 0, got: 11, max_gap: 10 }));
+        let want = U256::from(21_000u64 * 20);
+        let poor = Sender { nonce: 0, balance: want - U256::from(1) };
+        assert_eq!(pool.insert(pooled(2, 0, 20), poor), Err(Rejected::InsufficientFunds { have: poor.balance, want }));
+    }
+
+    #[test]
+    fn a_sender_must_be_able_to_pay_for_all_that_comes_before() {
+        let mut pool = Pool::new(LIMITS, 10);
+        let one = U256::from(21_000u64 * 20);
+        let sender = Sender { nonce: 0, balance: one };
+        pool.insert(pooled(1, 0, 20), sender).unwrap();
+        assert_eq!(pool.insert(pooled(1, 1, 20), sender), Err(Rejected::InsufficientFunds { have: one, want: one * U256::from(2) }));
+    }
+
+    #[test]
+    fn one_sender_cannot_fill_the_pool() {
+        let mut pool = pool_of(&[(1, 0, 20), (1, 1, 20), (1, 2, 20)]);
+        assert_eq!(pool.insert(pooled(1, 3, 20), RICH), Err(Rejected::SenderFull { max: 3 }));
+    }
+
+    #[test]
+    fn a_full_pool_gives_way_only_to_who_pays_more() {
+        let mut pool = pool_of(&[(1, 0, 20), (1, 1, 20), (2, 0, 30), (3, 0, 40)]);
+        assert_eq!(pool.insert(pooled(4, 0, 20), RICH), Err(Rejected::Full));
+        assert_eq!(pool.insert(pooled(4, 0, 21), RICH), Ok(Displaced(vec![pooled(1, 1, 20).hash])));
+        assert_eq!(pool.len(), 4);
+    }
+
+    #[test]
+    fn what_was_committed_or_became_impossible_leaves() {
+        let mut pool = pool_of(&[(1, 0, 20), (1, 1, 20), (2, 0, 30)]);
+        let after = Sender { nonce: 1, balance: U256::ZERO };
+        let gone = pool.committed([(Address::repeat_byte(1), after)], 10);
+        assert_eq!(gone, [pooled(1, 0, 20).hash, pooled(1, 1, 20).hash]);
+        best(&pool, &[(2, 0)]);
+    }
+
+    #[test]
+    fn a_transaction_that_was_passed_by_too_often_wakes_nobody() {
+        let mut pool = pool_of(&[(1, 0, 20)]);
+        for _ in 0..8 {
+            assert!(pool.is_waiting(8));
+            pool.committed([], 10);
+        }
+        assert!(!pool.is_waiting(8));
+        best(&pool, &[(1, 0)]);
+    }
+
+    #[test]
+    fn the_pending_nonce_follows_what_waits_without_a_gap() {
+        let pool = pool_of(&[(1, 0, 20), (1, 1, 20), (2, 1, 20)]);
+        assert_eq!(pool.pending_nonce(&Address::repeat_byte(1)), Some(2));
+        assert_eq!(pool.pending_nonce(&Address::repeat_byte(2)), Some(0));
+        assert_eq!(pool.pending_nonce(&Address::repeat_byte(3)), None);
+    }
+
+    #[test]
+    fn what_a_builder_found_impossible_is_taken_out() {
+        let mut pool = pool_of(&[(1, 0, 20), (2, 0, 30)]);
+        assert_eq!(pool.discard(&[pooled(1, 0, 20).hash, B256::ZERO]), [pooled(1, 0, 20).hash]);
+        assert_eq!(pool.bytes(), 100);
+    }
+}

@@ -1,0 +1,26 @@
+//! Proposed blocks: assembled from parts, kept until their height is decided, streamed to whoever needs them.
+//!
+//! | message     | sender     | answer                                                     |
+//! |-------------|------------|------------------------------------------------------------|
+//! | `Start`     | p2p        | none; a stream of parts begins                             |
+//! | `Part`      | p2p        | none; a block that became whole goes to consensus          |
+//! | `Want`      | p2p        | none; the parts go to that peer                            |
+//! | `Keep`      | consensus  | none; a block of our own, or one read back                 |
+//! | `Accept`    | consensus  | none; a verified proposal, whose block is wanted           |
+//! | `Note`      | signer     | none; a proposal has left                                  |
+//! | `Stream`    | consensus  | none; start and parts go to everybody                      |
+//! | `Body`      | consensus  | the undecided block with that hash                         |
+//! | `Committed` | execution  | none; what belongs to that height is dropped               |
+//! | `Left`      | p2p        | none; the peer's streams are dropped                       |
+//! | `Look`      | itself     | none; streams that stand still are asked for again         |
+//!
+//! Lost on a crash: streams on their way, which are asked for again, and bodies in memory; those that consensus counts on are
+//! on disk, in the journal or in storage.
+
+mod actor;
+mod book;
+mod mailbox;
+
+pub use actor::{Parts, child};
+pub use book::Arrived;
+pub use mailbox::ProposalsMailbox;

@@ -1,0 +1,19 @@
+//! The only road for signatures to the network.
+//!
+//! | message      | sender    | answer                                                                          |
+//! |--------------|-----------|---------------------------------------------------------------------------------|
+//! | `TakeOver`   | consensus | none; what is older is refused from now on                                      |
+//! | `Open`       | consensus | `JournalOpened`: every durable entry of that height, and whether our key speaks |
+//! | `Release`    | consensus | `Released` when all is durable and has left, or `NotReleased`                   |
+//! | `Judge`      | consensus | `SigningVerdict`: what our key may do, after enough validators have answered    |
+//! | `Initialise` | consensus | none; the first promise of a key without a record                               |
+//! | `Committed`  | consensus | none; the height is durable in the ledger                                       |
+//!
+//! Answers are events in the mailbox of consensus. It owns the journal and the promise; see `consensus::signer` for the order
+//! of writes. Exclusive: stuck, it ends the process. Lost on a crash: what was appended and not released, none of which left.
+
+mod actor;
+mod mailbox;
+
+pub use actor::{Parts, child};
+pub use mailbox::SignerMailbox;

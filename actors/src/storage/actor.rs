@@ -1,0 +1,151 @@
+//! The life of storage: opened once, closed in order, and nobody else has a handle.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use opentelemetry::KeyValue;
+use parking_lot::Mutex;
+use primitives::{Genesis, Height};
+use storage::{Batch, CloseReport, CommitError, Config, Keyspace, ReopenError, Writer, keys};
+use supervision::{ChildSpec, Context, Fault, Incarnation, Reply, answer};
+use tracing::{info, warn};
+
+use super::{StorageError, StorageMailbox, StorageMetrics, mailbox::Message};
+use crate::{
+    changes,
+    halt::{EXIT_DISK_FAILED, Halt, Halter},
+    ledger::Ledger,
+};
+
+/// How long one commit may take before the writer counts as stuck.
+const COMMIT_LIMIT: Duration = Duration::from_secs(60);
+/// How often a full disk is looked at.
+const REOPEN_EVERY: Duration = Duration::from_secs(1);
+/// Opening reads the journal of a crashed process.
+const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// What storage is made of; handed to each incarnation.
+#[derive(Clone)]
+pub struct Parts {
+    pub directory: PathBuf,
+    pub config: Config,
+    pub genesis: Arc<Genesis>,
+    pub ledger: Ledger,
+    pub metrics: StorageMetrics,
+    pub halter: Halter,
+    /// How the last closing went, for the report of the shutdown.
+    pub closed: Arc<Mutex<Option<CloseReport>>>,
+}
+
+struct Storage {
+    parts: Parts,
+    writer: Option<Writer>,
+}
+
+/// The child of the tree.
+pub fn child(mailbox: &StorageMailbox, parts: Parts) -> ChildSpec {
+    let make = move |_: Incarnation| {
+        let parts = parts.clone();
+        async move { tokio::task::block_in_place(|| Storage::open(parts)) }
+    };
+    ChildSpec::new("storage", mailbox.address.clone(), make).start_limit(START_LIMIT).exclusive()
+}
+
+impl supervision::Actor for Storage {
+    type Message = Message;
+
+    async fn handle(&mut self, message: Message, context: &mut Context<Message>) -> Result<(), Fault> {
+        match message {
+            Message::Commit(batches, reply) => self.commit(&batches, reply, context).await,
+            Message::Reopen => self.reopen(context).await,
+        }
+    }
+
+    async fn stopping(&mut self, context: &mut Context<Message>) {
+        self.parts.ledger.closed();
+        let Some(writer) = self.writer.take() else { return };
+        match context.blocking(COMMIT_LIMIT, "database close", || writer.close()).await {
+            Ok(Ok(report)) => *self.parts.closed.lock() = Some(report),
+            Ok(Err(error)) => warn!(%error, "the database did not close in order"),
+            Err(error) => warn!(%error, "the database did not close in order"),
+        }
+    }
+}
+
+impl Storage {
+    fn open(parts: Parts) -> Result<Self, Fault> {
+        let (mut writer, opened) = Writer::open(&parts.directory, parts.config.clone())?;
+        for repair in &opened.repaired {
+            info!(?repair, "put right after a crash");
+        }
+        if opened.tip.is_none() {
+            writer.commit(&[changes::genesis_batch(&parts.genesis)?])?;
+            info!(hash = %parts.genesis.hash(), "genesis written");
+        }
+        let lease = writer.leases().lease("ledger");
+        check_genesis(&lease, &parts.genesis)?;
+        parts.ledger.opened(lease);
+        Ok(Self { parts, writer: Some(writer) })
+    }
+
+    async fn commit(&mut self, batches: &[Batch], reply: Reply<Result<(), StorageError>>, context: &mut Context<Message>) -> Result<(), Fault> {
+        let writer = self.writer.as_mut().ok_or_else(|| Fault::new("the database is closed"))?;
+        let started = std::time::Instant::now();
+        let outcome = context.blocking(COMMIT_LIMIT, "database commit", || writer.commit(batches)).await?;
+        self.parts.metrics.commit_seconds.record(started.elapsed().as_secs_f64(), &[]);
+        self.parts.metrics.commits.add(1, &[KeyValue::new("result", if outcome.is_ok() { "done" } else { "failed" })]);
+        match outcome {
+            Ok(_) => {
+                self.parts.metrics.written_bytes.add(batches.iter().map(|batch| batch.bytes() as u64).sum(), &[]);
+                answer(reply, Ok(()));
+                Ok(())
+            }
+            Err(error) => self.failed(error, reply, context),
+        }
+    }
+
+    fn failed(&self, error: CommitError, reply: Reply<Result<(), StorageError>>, context: &Context<Message>) -> Result<(), Fault> {
+        match error {
+            CommitError::NoSpace => {
+                warn!("the disk is full: nothing is written until there is room");
+                context.after(REOPEN_EVERY, Message::Reopen).detach();
+                answer(reply, Err(StorageError::NoSpace));
+                Ok(())
+            }
+            CommitError::Sync(reason) => {
+                self.halt(&reason);
+                answer(reply, Err(StorageError::Failed(reason)));
+                Ok(())
+            }
+            CommitError::Io(reason) => Err(Fault::new(reason)),
+            wrong @ (CommitError::WrongHeight { .. } | CommitError::Conflict { .. } | CommitError::Refused(_)) => {
+                answer(reply, Err(StorageError::Refused(wrong.to_string())));
+                Ok(())
+            }
+        }
+    }
+
+    async fn reopen(&mut self, context: &mut Context<Message>) -> Result<(), Fault> {
+        let writer = self.writer.as_mut().ok_or_else(|| Fault::new("the database is closed"))?;
+        match context.blocking(COMMIT_LIMIT, "database reopen", || writer.reopen()).await? {
+            Ok(_) => info!("there is room on the disk again; writing resumes"),
+            Err(ReopenError::NoSpace { .. } | ReopenError::Late { .. }) => context.after(REOPEN_EVERY, Message::Reopen).detach(),
+            Err(ReopenError::Sync(reason)) => self.halt(&reason),
+            Err(error @ ReopenError::Open(_)) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    fn halt(&self, reason: &str) {
+        (self.parts.halter)(Halt { exit_code: EXIT_DISK_FAILED, reason: format!("the database cannot be synced: {reason}") });
+    }
+}
+
+fn check_genesis(lease: &storage::Lease, genesis: &Genesis) -> Result<(), Fault> {
+    let header = lease.get(Keyspace::Headers, &keys::height(Height::GENESIS))?;
+    let stored = header.map(primitives::keccak256);
+    if stored == Some(genesis.hash()) {
+        return Ok(());
+    }
+    let stored = stored.map_or("no genesis".to_owned(), |hash| hash.to_string());
+    Err(Fault::new(format!("the database belongs to {stored}, not to genesis {}", genesis.hash())))
+}

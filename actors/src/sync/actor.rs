@@ -1,0 +1,165 @@
+//! The life of sync.
+
+use std::{sync::Arc, time::Duration};
+
+use primitives::{Clock, Domain, Height, NodeId, ValidatorSet};
+use supervision::{ChildSpec, Context, Fault, Incarnation};
+use tracing::{debug, warn};
+use wire::{BlockChunk, DecidedBlock, GetBlocks, Message as Wire, Outline, chunks};
+
+use super::{
+    SyncMailbox, SyncView,
+    fetched::{Fetched, Incoming, check},
+    mailbox::Message,
+    plan::{MAX_BLOCKS_PER_REQUEST, Plan},
+};
+use crate::{consensus::ConsensusMailbox, execution::Decided, ledger::Ledger, p2p::Peers};
+
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What sync is made of; handed to each incarnation.
+#[derive(Clone)]
+pub struct Parts {
+    pub domain: Domain,
+    pub set: ValidatorSet,
+    pub ledger: Ledger,
+    pub peers: Peers,
+    pub consensus: ConsensusMailbox,
+    pub clock: Arc<dyn Clock>,
+    pub view: SyncView,
+}
+
+struct Sync {
+    parts: Parts,
+    plan: Plan<Fetched>,
+    incoming: Incoming,
+    tip: Height,
+    /// Handed to consensus and not committed yet.
+    handed: Option<Height>,
+}
+
+/// The child of the tree.
+pub fn child(mailbox: &SyncMailbox, parts: Parts) -> ChildSpec {
+    ChildSpec::new("sync", mailbox.address.clone(), move |_: Incarnation| {
+        let parts = parts.clone();
+        async move {
+            let tip = parts.ledger.tip()?;
+            let mut plan = Plan::new(tip);
+            for (peer, height) in parts.view.tips() {
+                plan.status(peer, height, parts.clock.monotonic());
+            }
+            Ok(Sync { parts, plan, incoming: Incoming::default(), tip, handed: None })
+        }
+    })
+}
+
+impl supervision::Actor for Sync {
+    type Message = Message;
+
+    async fn started(&mut self, context: &mut Context<Message>) -> Result<(), Fault> {
+        context.every(LOOK_EVERY, || Message::Look).detach();
+        Ok(())
+    }
+
+    async fn handle(&mut self, message: Message, _: &mut Context<Message>) -> Result<(), Fault> {
+        match message {
+            Message::Status(peer, height) => self.status(peer, height),
+            Message::Left(peer) => self.left(&peer),
+            Message::Chunk(peer, chunk) => self.chunk(peer, chunk),
+            Message::Serve(peer, request) => self.serve(peer, request)?,
+            Message::Committed(height) => self.committed(height),
+            Message::Behind(height) => debug!(%height, tip = %self.tip, "others are ahead"),
+            Message::Look => self.look()?,
+        }
+        self.hand_on();
+        self.parts.view.saw(self.tip, self.plan.target());
+        Ok(())
+    }
+}
+
+impl Sync {
+    fn now(&self) -> Duration {
+        self.parts.clock.monotonic()
+    }
+
+    fn status(&mut self, peer: NodeId, height: Height) {
+        self.parts.view.heard(peer, height);
+        self.plan.status(peer, height, self.now());
+    }
+
+    fn left(&mut self, peer: &NodeId) {
+        self.parts.view.left(peer);
+        self.plan.left(peer);
+        self.incoming.left(peer);
+    }
+
+    fn chunk(&mut self, peer: NodeId, chunk: BlockChunk) {
+        let height = chunk.height;
+        if !self.plan.expects(&peer, height) {
+            return;
+        }
+        let checked = match self.incoming.chunk(peer, chunk) {
+            Ok(None) => return,
+            Ok(Some(block)) => check(&block, height, &self.parts.set, &self.parts.domain),
+            Err(reason) => Err(reason),
+        };
+        match checked {
+            Ok(fetched) => drop(self.plan.arrived(peer, height, fetched, self.now())),
+            Err(reason) => {
+                warn!(%peer, %height, reason, "a block from a peer is none");
+                self.plan.refused(peer);
+                self.incoming.left(&peer);
+                self.parts.peers.dismiss(&peer);
+            }
+        }
+    }
+
+    fn committed(&mut self, height: Height) {
+        self.tip = self.tip.max(height);
+        self.plan.committed(height, self.now());
+        self.incoming.committed(self.tip);
+        if self.handed.is_some_and(|handed| handed <= self.tip) {
+            self.handed = None;
+        }
+    }
+
+    /// Blocks that were committed while nobody told us count too.
+    fn look(&mut self) -> Result<(), Fault> {
+        let tip = self.parts.ledger.tip()?;
+        if self.tip < tip {
+            self.committed(tip);
+        }
+        for request in self.plan.requests(self.now()) {
+            debug!(peer = %request.peer, from = %request.from, count = request.count, "asking for blocks");
+            let wanted = GetBlocks { from: request.from, count: request.count as u32 };
+            self.parts.peers.say(Some(request.peer), Wire::GetBlocks(wanted));
+        }
+        Ok(())
+    }
+
+    /// One block at a time: the next goes when this one is committed.
+    fn hand_on(&mut self) {
+        if self.handed.is_some() {
+            return;
+        }
+        let Some((height, peer, Fetched { certificate, body })) = self.plan.next() else { return };
+        if self.parts.consensus.synced(Decided { certificate, body }) {
+            debug!(%height, %peer, "block fetched");
+            self.handed = Some(height);
+        }
+    }
+
+    fn serve(&self, peer: NodeId, request: GetBlocks) -> Result<(), Fault> {
+        let count = u64::from(request.count).min(MAX_BLOCKS_PER_REQUEST);
+        let end = request.from.0.saturating_add(count).min(self.parts.ledger.tip()?.0 + 1);
+        for height in (request.from.0.max(1)..end).map(Height) {
+            let (Some(body), Some(certificate)) = (self.parts.ledger.encoded_body(height)?, self.parts.ledger.certificate(height)?) else { break };
+            let bytes = DecidedBlock { body, certificate }.encode();
+            let outline = Outline::of(&bytes);
+            for (index, bytes) in chunks::cut(&bytes) {
+                self.parts.peers.say(Some(peer), Wire::BlockChunk(BlockChunk { height, outline, index, bytes }));
+            }
+        }
+        Ok(())
+    }
+}
