@@ -122,7 +122,7 @@ impl Edit<'_> {
     }
 
     fn forget(&mut self, node: &Node, at: &Nibbles) {
-        if node.is_stored && false {
+        if node.is_stored {
             self.changes.insert(key_of(self.prefix, at), None);
         }
     }

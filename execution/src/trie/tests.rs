@@ -166,3 +166,13 @@ fn depth_of(link: &Link) -> usize {
         }
     }
 }
+
+#[test]
+fn memory_stays_within_its_levels_over_many_changes() {
+    let mut fixture = Fixture::default();
+    for start in 0..20 {
+        fixture.apply(many(3_000).into_iter().skip(start * 100).take(100).collect());
+        fixture.trie.as_mut().unwrap().prune(2);
+        assert!(depth_of(fixture.trie.as_ref().unwrap().root.as_ref().unwrap()) <= 1);
+    }
+}
