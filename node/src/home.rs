@@ -111,9 +111,9 @@ impl Home {
             return Err(failure.remedy("choose another directory, or use this one with `axolotl start --home`"));
         }
         self.make_directories()?;
-        keys::write(&self.node_key_file(), contents.node_key)?;
+        keys::ensure(&self.node_key_file(), contents.node_key)?;
         if let Some(key) = contents.validator_key {
-            keys::write(&self.validator_key_file(), key)?;
+            keys::ensure(&self.validator_key_file(), key)?;
         }
         write(&self.genesis_file(), contents.genesis)?;
         write(&self.config_file(), contents.config)
@@ -225,6 +225,16 @@ mod tests {
         let again = home.create(&Contents { config: "", genesis: "", node_key: &key, validator_key: None }).unwrap_err();
         assert_eq!(again.code, ExitCode::Config);
         assert_eq!(fs::read_to_string(home.config_file()).unwrap(), "# c");
+    }
+
+    #[test]
+    fn a_home_whose_making_was_interrupted_is_made_again() {
+        let (_directory, home) = made();
+        fs::remove_file(home.config_file()).unwrap();
+        assert!(!home.exists());
+        let (node_key, validator_key) = (development::node_key(0), development::validator_key(0));
+        home.create(&Contents { config: "# d", genesis: "{}", node_key: &node_key, validator_key: Some(&validator_key) }).unwrap();
+        assert!(home.exists());
     }
 
     #[test]

@@ -17,19 +17,32 @@ pub fn generate() -> SecretKey {
     SecretKey::random(&mut rand::rng())
 }
 
-/// Writes a new key file; one that is there is never overwritten.
+/// Writes a new key file, whole or not at all; one that is there is never overwritten.
 pub fn write(path: &Path, key: &SecretKey) -> Result<(), Failure> {
     let mut bytes = key.expose();
     let mut text = format!("0x{}\n", hex::encode(bytes));
+    let beside = path.with_extension("new");
     let attempt = || {
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
         file.write_all(text.as_bytes())?;
-        file.sync_all()
+        file.sync_all()?;
+        // Unlike a rename, a link fails when the name is taken.
+        fs::hard_link(&beside, path)
     };
     let written = attempt();
+    // If it stays behind, the next key written here replaces it.
+    let _ = fs::remove_file(&beside);
     bytes.zeroize();
     text.zeroize();
     written.map_err(|error| Failure::io("writing a key", path, &error).remedy("a key is never overwritten; move the old file away first"))
+}
+
+/// As [`write`], but the same key may be there already, as after an interrupted `init`.
+pub fn ensure(path: &Path, key: &SecretKey) -> Result<(), Failure> {
+    match read_if_there(path)? {
+        Some(found) if found.address() == key.address() => Ok(()),
+        _ => write(path, key),
+    }
 }
 
 /// Reads a key file; refuses one that others can read or change.
@@ -66,6 +79,16 @@ mod tests {
         write(&path, &development::node_key(0)).unwrap();
         assert!(write(&path, &development::node_key(1)).is_err());
         assert_eq!(read(&path).unwrap().address(), development::node_key(0).address());
+    }
+
+    #[test]
+    fn the_same_key_may_be_there_already_and_another_may_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("node.key");
+        ensure(&path, &development::node_key(0)).unwrap();
+        assert_eq!(ensure(&path, &development::node_key(0)), Ok(()));
+        assert!(ensure(&path, &development::node_key(1)).is_err());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing else stays behind");
     }
 
     #[test]

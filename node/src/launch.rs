@@ -1,11 +1,11 @@
 //! Everything a node needs before its first actor starts: read, checked, and its doors open.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
 use primitives::{Genesis, NodeId, SecretKey};
 
 use crate::{
-    config::{Config, Override, Resolved, Sources, resolve},
+    config::{Config, Origin, Override, Resolved, Setting, Sources, resolve},
     exit::{ExitCode, Failure},
     genesis_file,
     home::Home,
@@ -23,6 +23,8 @@ pub struct Launch {
     pub home: Home,
     pub genesis: Genesis,
     pub config: Config,
+    /// Who set what.
+    pub settings: BTreeMap<&'static str, Setting>,
     pub node_key: SecretKey,
     /// None: the node follows and never votes.
     pub validator_key: Option<SecretKey>,
@@ -88,7 +90,8 @@ pub(crate) fn open(
         Some(listeners) => listeners,
         None => Listeners::open(&name, &resolved.config)?,
     };
-    Ok(Launch { name, home, genesis, config: resolved.config, node_key, validator_key, listeners })
+    let Resolved { config, settings } = resolved;
+    Ok(Launch { name, home, genesis, config, settings, node_key, validator_key, listeners })
 }
 
 /// The configuration of `home` with the ports that were `found` free and what the command line says.
@@ -120,18 +123,11 @@ impl Launch {
         self.validator_key.as_ref().is_some_and(|key| self.genesis.validators.get(&key.address()).is_some())
     }
 
-    /// Arguments with which `axolotl` runs this node as a process of its own, on the same ports.
+    /// Arguments with which `axolotl` runs this node as a process of its own: what is not in its file or the environment.
     pub fn arguments(&self) -> Vec<OsString> {
-        let mut arguments: Vec<OsString> = vec!["start".into(), "--home".into(), self.home.root().into()];
-        let peers: Vec<_> = self.config.p2p.peers.iter().map(ToString::to_string).collect();
-        let set = [
-            format!("rpc.listen={}", self.config.rpc.listen),
-            format!("p2p.listen={}", self.config.p2p.listen),
-            format!("p2p.peers={}", peers.join(",")),
-            format!("metrics.listen={}", self.config.metrics.listen),
-        ];
-        set.into_iter().for_each(|setting| arguments.extend(["--set".into(), setting.into()]));
-        arguments
+        let given = self.settings.iter().filter(|(_, setting)| matches!(setting.origin, Origin::Flag { .. }));
+        let settings = given.flat_map(|(path, setting)| ["--set".into(), format!("{path}={}", setting.value.plain()).into()]);
+        ["start".into(), "--home".into(), self.home.root().into()].into_iter().chain(settings).collect()
     }
 
     fn refuse_other_genesis(&self, wanted: Option<&Genesis>) -> Result<(), Failure> {
@@ -244,64 +240,4 @@ fn shifted(sources: &Sources, by: u16) -> Result<Vec<Override>, Failure> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn request(home: PathBuf, development: Option<(usize, usize)>) -> Request {
-        Request { home, development, genesis_file: None, port_offset: Some(PortOffset::Any), environment: Vec::new(), flags: Vec::new() }
-    }
-
-    #[test]
-    fn a_development_validator_makes_its_home_and_finds_it_again() {
-        let directory = tempfile::tempdir().unwrap();
-        let home = directory.path().join("one");
-        let first = prepare(&request(home.clone(), Some((1, 4)))).unwrap();
-        assert_eq!((first.name.as_str(), first.is_validator()), ("validator-1", true));
-        assert_eq!(first.config.p2p.peers.len(), 3);
-        let hash = first.genesis.hash();
-        drop(first);
-        assert_eq!(prepare(&request(home.clone(), None)).unwrap().genesis.hash(), hash);
-        let network: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(home.join("network.json")).unwrap()).unwrap();
-        assert!(network["nodes"][0]["rpc"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{network}");
-    }
-
-    #[test]
-    fn a_home_of_another_genesis_or_number_is_refused() {
-        let directory = tempfile::tempdir().unwrap();
-        let home = directory.path().join("one");
-        prepare(&request(home.clone(), Some((1, 4)))).unwrap();
-        assert!(prepare(&request(home.clone(), Some((1, 5)))).unwrap_err().what.contains("another genesis"));
-        assert!(prepare(&request(home.clone(), Some((2, 4)))).unwrap_err().what.contains("development validator 2"));
-        assert_eq!(prepare(&request(home, Some((4, 4)))).unwrap_err().code, ExitCode::Usage);
-    }
-
-    #[test]
-    fn a_home_that_was_never_made_is_refused_with_the_command_that_makes_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let refused = prepare(&request(directory.path().join("none"), None)).unwrap_err();
-        assert_eq!(refused.code, ExitCode::Config);
-        assert!(refused.remedy.contains("axolotl init --home"), "{refused}");
-    }
-
-    #[test]
-    fn an_offset_moves_a_development_validator_with_its_peers_and_another_node_alone() {
-        let directory = tempfile::tempdir().unwrap();
-        prepare(&request(directory.path().join("one"), Some((0, 2)))).unwrap();
-        let by = |development| {
-            let request = Request { port_offset: Some(PortOffset::By(20_000)), ..request(directory.path().join("one"), development) };
-            let config = configure(&Home::at(&request.home), placed(&request).unwrap(), &[], Vec::new()).unwrap().config;
-            (config.rpc.listen.port(), config.p2p.peers[0].port)
-        };
-        assert_eq!(by(Some((0, 2))), (23_030, 24_140));
-        assert_eq!(by(None), (23_030, 4_140));
-    }
-
-    #[test]
-    fn a_process_of_its_own_gets_the_same_ports() {
-        let directory = tempfile::tempdir().unwrap();
-        let launch = prepare(&request(directory.path().join("one"), Some((0, 2)))).unwrap();
-        let arguments: Vec<_> = launch.arguments().into_iter().map(|argument| argument.into_string().unwrap()).collect();
-        assert!(arguments.contains(&format!("rpc.listen={}", launch.listeners.rpc.local_addr().unwrap())), "{arguments:?}");
-    }
-}
+mod tests;

@@ -87,12 +87,7 @@ pub fn placement(members: &[Member], index: usize, ports: &[Ports]) -> Vec<(&'st
 
 /// The same as flags, set by `flag`.
 pub fn overrides(placement: &[(&'static str, Value)], flag: &str) -> Vec<Override> {
-    let text = |value: &Value| match value {
-        Value::Text(text) => text.clone(),
-        Value::Flag(flag) => flag.to_string(),
-        Value::List(items) => items.join(","),
-    };
-    placement.iter().map(|(path, value)| Override { path: path.to_string(), value: text(value), flag: flag.to_owned() }).collect()
+    placement.iter().map(|(path, value)| Override { path: path.to_string(), value: value.plain(), flag: flag.to_owned() }).collect()
 }
 
 fn loopback(port: u16) -> SocketAddr {

@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use primitives::{Address, B256, PublicKey, U256, genesis::NetworkKind};
 
+use super::values::{duration, funded, network_kind, setting, validator};
 use crate::{config::Override, ports::PortOffset};
 
 /// A BFT validator node that heals itself.
@@ -364,34 +365,6 @@ impl Command {
         };
         format.output
     }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| "write a duration with its unit, as in 250ms or 2s".to_owned())
-}
-
-fn network_kind(text: &str) -> Result<NetworkKind, String> {
-    serde_json::from_value(text.into()).map_err(|_| "write dev, testnet or mainnet".to_owned())
-}
-
-fn setting(text: &str) -> Result<Override, String> {
-    let (path, value) = text.split_once('=').ok_or("write section.key=value, as in rpc.listen=127.0.0.1:3030")?;
-    Ok(Override { path: path.trim().to_owned(), value: value.to_owned(), flag: format!("--set {}", path.trim()) })
-}
-
-fn funded(text: &str) -> Result<(Address, U256), String> {
-    let advice = "write ADDRESS=ETHER, as in 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266=1000, whole ether";
-    let (address, ether) = text.split_once('=').ok_or(advice)?;
-    let address = address.parse().map_err(|_| advice.to_owned())?;
-    let ether: u64 = ether.parse().map_err(|_| advice.to_owned())?;
-    Ok((address, U256::from(ether) * U256::from(10).pow(U256::from(18))))
-}
-
-fn validator(text: &str) -> Result<(PublicKey, u64), String> {
-    let (key, power) = text.split_once(':').unwrap_or((text, "1"));
-    let key = key.parse().map_err(|error: primitives::MalformedKey| error.to_string())?;
-    let power = power.parse().map_err(|_| "power is a whole number".to_owned())?;
-    Ok((key, power))
 }
 
 #[cfg(test)]

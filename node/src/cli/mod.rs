@@ -7,6 +7,7 @@ mod genesis;
 mod make;
 mod observe;
 mod printer;
+mod values;
 
 use std::{ffi::OsString, future::Future, io::Write};
 
@@ -45,7 +46,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Vec<(Stri
         Command::Export(command) => export::run(&command, &mut printer)?,
         Command::Config(command) => configuration::run(&command, environment, &mut printer)?,
         Command::Version(_) => version(&mut printer)?,
-        Command::Completions { shell } => clap_complete::generate(shell, &mut Cli::command(), "axolotl", printer.out),
+        Command::Completions { shell } => printer.note(&completions(shell)),
     }
     Ok(ExitCode::Done)
 }
@@ -88,6 +89,12 @@ fn start_request(arguments: arguments::Start, environment: Vec<(String, String)>
 fn version(printer: &mut Printer<'_>) -> Result<(), Failure> {
     let version = env!("CARGO_PKG_VERSION");
     printer.print(&json!({ "name": "axolotl", "version": version }), || format!("axolotl {version}"))
+}
+
+fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "axolotl", &mut script);
+    String::from_utf8_lossy(&script).trim_end().to_owned()
 }
 
 /// Runs a command that only talks to a node.

@@ -201,6 +201,15 @@ fn expected(kind: Kind) -> &'static str {
 }
 
 impl Value {
+    /// As it is written outside the file: a flag or a variable reads it back.
+    pub fn plain(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Flag(flag) => flag.to_string(),
+            Self::List(items) => items.join(","),
+        }
+    }
+
     fn kind(&self) -> Kind {
         match self {
             Self::Text(_) => Kind::Text,

@@ -26,7 +26,7 @@ pub(super) struct Lines<W> {
     pub writer: W,
 }
 
-/// The fields of a span or event, in order.
+/// The fields of a span or event by name.
 #[derive(Clone, Default)]
 struct Fields(Map<String, Value>);
 

@@ -35,11 +35,7 @@ impl Logs {
         let lines = Lines { format: config.log_format, writer: queue }.with_filter(line_filter(config.log_level.clone()));
         let traces = match &config.otlp_endpoint {
             None => None,
-            Some(endpoint) => {
-                let exporter = super::otlp::spans(endpoint, runtime)
-                    .map_err(|error| Failure::config(format!("traces cannot be exported: {error}")).at("telemetry.otlp_endpoint"))?;
-                Some(SdkTracerProvider::builder().with_resource(resource(process)).with_batch_exporter(exporter).build())
-            }
+            Some(endpoint) => Some(tracer(process, endpoint, runtime)?),
         };
         let spans = traces.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("axolotl")).with_filter(span_filter()));
         tracing_subscriber::registry()
@@ -59,6 +55,13 @@ impl Logs {
         // Both limits hold inside; a join error would mean the runtime is ending anyway.
         let _ = tokio::task::spawn_blocking(move || writing.finish(FLUSH_LIMIT)).await;
     }
+}
+
+/// A tracer that sends what it is told to the collector.
+pub(super) fn tracer(process: &str, endpoint: &str, runtime: &Handle) -> Result<SdkTracerProvider, Failure> {
+    let exporter = super::otlp::spans(endpoint, runtime)
+        .map_err(|error| Failure::config(format!("traces cannot be exported: {error}")).at("telemetry.otlp_endpoint"))?;
+    Ok(SdkTracerProvider::builder().with_resource(resource(process)).with_batch_exporter(exporter).build())
 }
 
 /// What the operator asked for, without the span of each message unless that was asked for by name.

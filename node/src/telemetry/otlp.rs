@@ -54,3 +54,60 @@ pub(super) fn metrics(endpoint: &str, runtime: &Handle) -> Result<MetricExporter
         .with_timeout(EXPORT_LIMIT)
         .build()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{
+        config::{Sources, resolve},
+        telemetry::{Metrics, end, logs::tracer},
+    };
+    use opentelemetry::trace::{Tracer, TracerProvider};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+        sync::mpsc,
+    };
+
+    /// A collector that answers everything with 200 and tells the paths.
+    async fn collector() -> (String, mpsc::Receiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let (paths, seen) = mpsc::channel(16);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut buffer = [0; 65_536];
+                let count = stream.read(&mut buffer).await.unwrap();
+                let path = String::from_utf8_lossy(&buffer[..count]).split(' ').nth(1).unwrap_or_default().to_owned();
+                stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+                paths.send(path).await.unwrap();
+            }
+        });
+        (endpoint, seen)
+    }
+
+    fn metrics(endpoint: &str) -> Metrics {
+        let mut config = resolve(&Sources::default()).unwrap().config.telemetry;
+        config.otlp_endpoint = Some(endpoint.to_owned());
+        Metrics::new("validator-0", &config, &Handle::current()).unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn metrics_and_spans_reach_the_collector_before_the_end() {
+        let (endpoint, mut seen) = collector().await;
+        metrics(&endpoint).shutdown().await;
+        assert_eq!(seen.recv().await.unwrap(), "/v1/metrics");
+        let traces = tracer("process", &endpoint, &Handle::current()).unwrap();
+        traces.tracer("test").in_span("consensus.vote", |_| ());
+        end("traces", move || traces.shutdown()).await;
+        assert_eq!(seen.recv().await.unwrap(), "/v1/traces");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_collector_that_is_not_there_delays_the_end_but_does_not_fail_it() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let stopped = metrics(&format!("http://{free}")).shutdown();
+        tokio::time::timeout(Duration::from_secs(60), stopped).await.unwrap();
+    }
+}
