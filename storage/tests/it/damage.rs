@@ -2,10 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    env, fs,
     io::Write,
-    os::unix::fs::FileExt,
+    os::unix::{fs::FileExt, process::ExitStatusExt},
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use rand::{Rng, seq::IndexedRandom};
@@ -171,22 +172,43 @@ fn a_cut_journal_is_never_a_silent_rollback() {
     }
 }
 
+/// Each in a process of its own: rotten sizes make the engine ask for more memory than there is, or panic while it cleans
+/// up after a panic, and both abort. That is not a good answer, but it is not a wrong one.
 #[test]
 fn a_flipped_byte_in_a_table_never_gives_a_wrong_row() {
     let template = Template::flushed();
     let tables = template.tables();
-    for _ in 0..TRIES {
+    for _ in 0..TABLE_TRIES {
         let table = tables.choose(&mut rand::rng()).unwrap();
         let at = rand::rng().random_range(0..template.files[*table].used.len());
+        let flip = rand::rng().random_range(1..=255u8);
         let directory = template.lay_out();
-        template.flip(&directory, table, at, rand::rng().random_range(1..=255u8));
-        let Ok((writer, opened)) = Writer::open(directory.path(), config()) else { continue };
-        assert_eq!(opened.tip, Some(tip(HEIGHT)));
-        let lease = writer.leases().lease("test");
-        for height in 0..=HEIGHT {
-            let header = lease.get(Keyspace::Headers, &height.to_be_bytes());
-            assert!(header.is_err() || header == Ok(Some(tip(height).hash.to_vec().into())), "byte {at} of {}: {header:?}", table.display());
-        }
+        template.flip(&directory, table, at, flip);
+        let output = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "damage::a_child_reads_what_is_left"])
+            .env(DIRECTORY, directory.path())
+            .output()
+            .unwrap();
+        let has_stopped = output.status.signal() == Some(SIGABRT);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(has_stopped || output.status.success(), "byte {at} of {} xor {flip:#x}: {said}", table.display());
+    }
+}
+
+const DIRECTORY: &str = "STORAGE_TEST_ROT_DIRECTORY";
+const TABLE_TRIES: usize = 60;
+const SIGABRT: i32 = 6;
+
+/// The process that may be aborted; without its variable it has nothing to do.
+#[test]
+fn a_child_reads_what_is_left() {
+    let Some(directory) = env::var_os(DIRECTORY) else { return };
+    let Ok((writer, opened)) = Writer::open(Path::new(&directory), config()) else { return };
+    assert_eq!(opened.tip, Some(tip(HEIGHT)));
+    let lease = writer.leases().lease("test");
+    for height in 0..=HEIGHT {
+        let header = lease.get(Keyspace::Headers, &height.to_be_bytes());
+        assert!(header.is_err() || header == Ok(Some(tip(height).hash.to_vec().into())), "{height}: {header:?}");
     }
 }
 
