@@ -2,6 +2,7 @@
 //! Whole p2p subtrees in one process, over real loopback sockets.
 
 mod links;
+mod metrics;
 mod recovery;
 mod strangers;
 mod support;

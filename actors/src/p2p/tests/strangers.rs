@@ -10,7 +10,7 @@ use super::{
     support::{DOMAIN, Net4, Node, config, current, identity, limits, soon, until, vote},
 };
 
-async fn dial(node: &Node, index: u16) -> Connection<TcpStream> {
+pub async fn dial(node: &Node, index: u16) -> Connection<TcpStream> {
     let tcp = TcpStream::connect(node.door.address().unwrap()).await.unwrap();
     soon(wire::dial(tcp, &identity(index), Some(node.identity.node()), &limits())).await.unwrap()
 }

@@ -102,8 +102,12 @@ impl Node {
     }
 
     pub async fn start_with(net: &Net4, index: u16, config: Config) -> Self {
+        Self::start_measured(net, index, config, &meter()).await
+    }
+
+    pub async fn start_measured(net: &Net4, index: u16, config: Config, measured: &Meter) -> Self {
         let (identity, heard) = (config.identity.clone(), Arc::<Heard>::default());
-        let P2p { peers, door, children } = build(net.clone(), config, routes(&heard), &meter(), Arc::new(SystemClock::new()));
+        let P2p { peers, door, children } = build(net.clone(), config, routes(&heard), measured, Arc::new(SystemClock::new()));
         let tree = Tree::build("p2p", children, supervision::Config { chaos: true, ..supervision::Config::new(meter()) }).unwrap();
         let tree = tree.start().await;
         tree.ready(PATIENCE).await.unwrap();
