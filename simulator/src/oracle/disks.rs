@@ -1,0 +1,38 @@
+//! What a power cut would leave, read byte by byte.
+
+use std::{cell::Cell, path::Path};
+
+use primitives::{Height, LossyDisk};
+
+/// Whether any durable file holds `body`, wherever it is kept: by itself, in a journal, in the ledger.
+pub fn holds_body(disk: &LossyDisk, body: &[u8]) -> bool {
+    let finder = memchr::memmem::Finder::new(body);
+    disk.any_durable(|_, bytes| finder.find(bytes).is_some())
+}
+
+/// The durable promise of a disk, if there is no durable journal of that height or a later one beside it.
+///
+/// A first promise is made at height 0, before anything was signed. A promise has two slots 4096 bytes apart, the height at
+/// byte 68 of each, big endian; a journal's name ends in its height.
+pub fn lacks_journal(disk: &LossyDisk) -> Option<Height> {
+    let (promised, journalled) = (Cell::new(0), Cell::new(0));
+    disk.any_durable(|path, bytes| {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("promise") => promised.set(promised.get().max(slot_height(bytes, 0)).max(slot_height(bytes, 4096))),
+            Some("wal") => journalled.set(journalled.get().max(named_height(path))),
+            _ => {}
+        }
+        false
+    });
+    (journalled.get() < promised.get()).then(|| Height(promised.get()))
+}
+
+fn slot_height(bytes: &[u8], offset: usize) -> u64 {
+    let height = bytes.get(offset + 68..offset + 76).and_then(|bytes| bytes.try_into().ok());
+    height.map_or(0, u64::from_be_bytes)
+}
+
+fn named_height(path: &Path) -> u64 {
+    let name = path.file_stem().and_then(|stem| stem.to_str());
+    name.and_then(|name| name.rsplit('-').next()?.parse().ok()).unwrap_or(0)
+}
