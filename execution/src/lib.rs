@@ -2,6 +2,7 @@
 //!
 //! [`Embedded`] hosts revm through alloy-evm. It is handed transactions, a committed state to stand on and a flag to stop
 //! by; it has no runtime, opens nothing and asks nobody.
+//! Recovering senders and hashing large changes is spread over all cores by rayon's threads, which engines share.
 
 pub mod admission;
 mod branches;

@@ -66,3 +66,30 @@ impl Generations {
 fn recover(transaction: &Transaction) -> Result<Address, BadSignature> {
     transaction.recover_signer().map_err(|_| BadSignature)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn a_sender_is_recovered_once() {
+        let senders = Senders::default();
+        let transaction = testing::transfer(3, 0, Address::ZERO, 1).into_inner();
+        // A lie about the sender, to see that it is remembered and not recovered.
+        senders.0.lock().insert(*transaction.tx_hash(), Address::repeat_byte(9));
+        assert_eq!(senders.recover(&[transaction]), [Ok(Address::repeat_byte(9))]);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_oldest_goes() {
+        let mut generations = Generations::default();
+        let hash = |number: usize| B256::from(alloy_primitives::U256::from(number));
+        for number in 0..=2 * MAX_SENDERS_PER_GENERATION {
+            generations.insert(hash(number), Address::ZERO);
+        }
+        assert_eq!(generations.get(&hash(0)), None);
+        assert!(generations.get(&hash(MAX_SENDERS_PER_GENERATION)).is_some());
+        assert!(generations.young.len() + generations.old.len() <= 2 * MAX_SENDERS_PER_GENERATION);
+    }
+}

@@ -162,6 +162,12 @@ fn a_builder_leaves_out_what_cannot_be_executed_and_says_why() {
 }
 
 #[test]
+fn what_is_only_too_early_is_told_from_what_will_never_do() {
+    assert!(refusals(vec![transfer(0, 1, SOMEBODY, 1)])[0].is_early());
+    assert!(!refusals(vec![transfer(0, 0, SOMEBODY, 1), transfer(0, 0, SOMEBODY, 2)])[0].is_early());
+}
+
+#[test]
 fn what_does_not_fit_waits_for_the_next_block() {
     let mut large = eip1559(0, TxKind::Call(SOMEBODY), 0, Bytes::new());
     large.gas_limit = 29_990_000;
