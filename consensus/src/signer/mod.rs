@@ -225,6 +225,7 @@ impl Signer {
         if !self.may_speak(height) {
             return Ok(());
         }
+        self.flush_late(height)?;
         records::push_entry(&mut self.pending, entry).map_err(SignerError::Entry)?;
         self.limit_pending(height)
     }
@@ -234,13 +235,12 @@ impl Signer {
     pub fn release(&mut self, incarnation: Incarnation, messages: Vec<Unreleased<ConsensusMessage>>) -> Result<Vec<ConsensusMessage>, SignerError> {
         self.check(incarnation)?;
         let height = self.started()?;
-        if self.sabotage.publish_before_flush {
-            self.make_durable(height)?;
-        }
+        self.flush_late(height)?;
         for message in messages {
             self.agree(height, message)?;
         }
         if self.sabotage.publish_before_flush {
+            self.sabotage.owes_flush = true;
             return Ok(std::mem::take(&mut self.held));
         }
         self.make_durable(height).inspect_err(|error| note(&mut self.failed, error))?;
@@ -319,6 +319,11 @@ impl Signer {
             self.unlink_leftovers()?;
         }
         Ok(())
+    }
+
+    /// What a sabotaged release left behind.
+    fn flush_late(&mut self, height: Height) -> Result<(), SignerError> {
+        if std::mem::take(&mut self.sabotage.owes_flush) { self.make_durable(height) } else { Ok(()) }
     }
 
     fn flush(&mut self, height: Height) -> Result<(), SignerError> {
