@@ -13,8 +13,7 @@ pub struct Genesis {
     pub keys: Vec<SecretKey>,
     /// The true set.
     pub validators: ValidatorSet,
-    /// The set that nodes are told: the true one, unless it is sabotaged.
-    pub told: ValidatorSet,
+    has_low_quorum: bool,
     pub parameters: ConsensusParameters,
 }
 
@@ -23,8 +22,6 @@ impl Genesis {
     pub fn new(count: usize, has_low_quorum: bool) -> Self {
         let keys: Vec<SecretKey> = (1..=count as u8).map(|byte| SecretKey::from_bytes([byte; 32]).expect("a small number is a key")).collect();
         let validators = set(&keys, |_| 1);
-        // Half of the validators hold nearly all of the power, so half of them are a quorum.
-        let told = if has_low_quorum { set(&keys, |index| if index < count / 2 { 1_000 } else { 1 }) } else { validators.clone() };
         let ms = Duration::from_millis;
         let timeouts = Timeouts {
             propose: ms(120),
@@ -37,7 +34,16 @@ impl Genesis {
             cap: ms(60_000),
         };
         let parameters = ConsensusParameters { block_interval: Duration::ZERO, empty_block_interval: ms(100), timeouts };
-        Self { domain: Domain { chain_id: 1337, genesis_hash: B256::repeat_byte(7) }, keys, validators, told, parameters }
+        Self { domain: Domain { chain_id: 1337, genesis_hash: B256::repeat_byte(7) }, keys, validators, has_low_quorum, parameters }
+    }
+}
+
+impl Genesis {
+    /// The set that node number `index` is told: the true one, unless each half is to take itself for a quorum.
+    pub fn told(&self, index: usize) -> ValidatorSet {
+        let half = self.keys.len() / 2;
+        let is_on_my_side = |other: usize| (other < half) == (index < half);
+        if self.has_low_quorum { set(&self.keys, |other| if is_on_my_side(other) { 1_000 } else { 1 }) } else { self.validators.clone() }
     }
 }
 

@@ -36,3 +36,42 @@ pub fn run(scenario: Scenario, seed: u64) -> Report {
 pub fn run_sabotaged(scenario: Scenario, seed: u64, sabotage: Option<Sabotage>) -> Report {
     world::World::new(scenario, seed, sabotage).run()
 }
+
+/// How many seeds of `scenario` it takes until the observer sees a violation of `kind` on sabotaged nodes; none if it never does.
+pub fn seeds_until_seen(sabotage: Sabotage, scenario: &str, kind: Kind, seeds: std::ops::Range<u64>) -> Option<u64> {
+    let (scenario, first) = (named(scenario)?, seeds.start);
+    let is_seen = |seed: &u64| run_sabotaged(scenario, *seed, Some(sabotage)).violations.iter().any(|violation| violation.kind == kind);
+    seeds.into_iter().find(is_seen).map(|seed| seed - first + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_invariant_breaks_in_any_scenario() {
+        for scenario in SCENARIOS {
+            for seed in 0..3 {
+                let report = run(*scenario, seed);
+                assert!(report.violations.is_empty(), "{} seed {seed}: {:?}", scenario.name, report.violations);
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_run() {
+        for name in ["storm", "twin-crashes"] {
+            let runs = [(); 2].map(|()| named(name).map(|scenario| run(scenario, 7).figures()));
+            assert_eq!(runs[0], runs[1]);
+        }
+    }
+
+    #[test]
+    fn every_sabotage_is_seen() {
+        for (name, sabotage) in Sabotage::ALL {
+            for (scenario, kind) in sabotage.proofs() {
+                assert!(seeds_until_seen(sabotage, scenario, *kind, 0..40).is_some(), "{name} shows no {kind:?} in {scenario}");
+            }
+        }
+    }
+}

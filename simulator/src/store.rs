@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 
-use primitives::{Address, B256, Bytes, Certificate, CommitSignature, Disk, Height, Round, Signature};
+use primitives::{Address, B256, Bytes, Certificate, CommitSignature, Disk, Height, LossyDisk, Round, Signature};
 
 use crate::fuse::FusedDisk;
 
@@ -69,16 +69,24 @@ impl Store {
         Ok(())
     }
 
+    pub fn disk(&self) -> &LossyDisk {
+        &self.disk.disk
+    }
+
     /// One durable batch: the block with its certificate becomes the tip, undecided blocks go.
-    pub fn commit(&mut self, decided: Decided) -> io::Result<()> {
+    pub fn commit(&mut self, decided: Decided, is_synced: bool) -> io::Result<()> {
         let height = decided.certificate.height;
         let (fresh, path) = (PathBuf::from(LEDGER).join(BATCH), PathBuf::from(LEDGER).join(format!("{:020}", height.0)));
         let mut file = self.disk.open(&fresh)?;
         file.set_len(0)?;
         file.write_at(0, &encode(&decided))?;
-        file.sync()?;
+        if is_synced {
+            file.sync()?;
+        }
         self.disk.rename(&fresh, &path)?;
-        self.disk.sync_directory(LEDGER.as_ref())?;
+        if is_synced {
+            self.disk.sync_directory(LEDGER.as_ref())?;
+        }
         self.decided.insert(height, decided);
         self.bodies.clear();
         self.own.retain(|(of, _), _| *of > height);

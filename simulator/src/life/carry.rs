@@ -30,7 +30,7 @@ impl Life {
             Action::Accept(signed) => return self.accept(signed.message, hands),
             Action::Stream { height, round, proposer, value, .. } => self.stream(height, round, proposer, value, hands),
             Action::Restore(entry) => {
-                if hands.genesis.told.proposer(entry.height, entry.round).address == self.us.address {
+                if hands.genesis.told(self.us.index).proposer(entry.height, entry.round).address == self.us.address {
                     self.store.own.insert((entry.height, entry.round), entry.value);
                 }
                 self.store.bodies.insert(entry.value, entry.body);
@@ -71,7 +71,7 @@ impl Life {
         sabotage::before_release(&mut self.signer, self.us.sabotage, is_repeated);
         let appended = entries.iter().try_for_each(|entry| self.signer.append(self.incarnation, entry));
         let left = appended.and_then(|()| self.signer.release(self.incarnation, messages)).map_err(|error| self.failed(&error, hands))?;
-        hands.oracle.published(&left);
+        hands.oracle.published(self.us.address, self.store.disk(), &left);
         hands.sent.extend(left.into_iter().map(|message| (to, Packet::Consensus(message))));
         if refused < self.signer.refused() && !self.us.is_byzantine {
             hands.oracle.report(Kind::Health, format!("node {}: a message of height {height} was refused", self.us.index));
@@ -117,14 +117,15 @@ impl Life {
             self.events.push_back(Event::Uncommitted { height, why: Uncommitted::Unavailable });
             return Ok(());
         };
-        let committed = self.store.commit(Decided { certificate, body });
+        let is_synced = self.us.sabotage != Some(Sabotage::SkipCommitSync);
+        let committed = self.store.commit(Decided { certificate, body }, is_synced);
         self.disk(committed, hands)?;
         hands.oracle.committed(self.us.index, height);
         self.signer.committed(height);
         self.accepted.clear();
         self.synced.clear();
         let block_time_ms = now(hands.now).unix_ms;
-        self.events.push_back(Event::Committed { height, validators: hands.genesis.told.clone(), block_time_ms });
+        self.events.push_back(Event::Committed { height, validators: hands.genesis.told(self.us.index), block_time_ms });
         self.fetch_block(hands);
         Ok(())
     }

@@ -228,7 +228,7 @@ fn new_host(us: &Identity, store: &Store, remembered: Remembered, hands: &Hands<
     let start = Start {
         tip: store.decided.values().next_back().map(|decided| decided.certificate.clone()),
         tip_time_ms: now(hands.now).unix_ms,
-        validators: hands.genesis.told.clone(),
+        validators: hands.genesis.told(us.index),
         crypto: Crypto::new(key, hands.genesis.domain),
         remembered,
     };

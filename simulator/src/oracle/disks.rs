@@ -10,6 +10,13 @@ pub fn holds_body(disk: &LossyDisk, body: &[u8]) -> bool {
     disk.any_durable(|_, bytes| finder.find(bytes).is_some())
 }
 
+/// Whether a durable journal holds `signature`, and the durable promise is of `height` or above: what a message needs before it leaves.
+pub fn may_leave(disk: &LossyDisk, height: Height, signature: &[u8]) -> bool {
+    let finder = memchr::memmem::Finder::new(signature);
+    let is_promised = disk.any_durable(|path, bytes| is_promise(path) && height.0 <= slot_height(bytes, 0).max(slot_height(bytes, 4096)));
+    is_promised && disk.any_durable(|path, bytes| is_journal(path) && finder.find(bytes).is_some())
+}
+
 /// The durable promise of a disk, if there is no durable journal of that height or a later one beside it.
 ///
 /// A first promise is made at height 0, before anything was signed. A promise has two slots 4096 bytes apart, the height at
@@ -17,14 +24,23 @@ pub fn holds_body(disk: &LossyDisk, body: &[u8]) -> bool {
 pub fn lacks_journal(disk: &LossyDisk) -> Option<Height> {
     let (promised, journalled) = (Cell::new(0), Cell::new(0));
     disk.any_durable(|path, bytes| {
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("promise") => promised.set(promised.get().max(slot_height(bytes, 0)).max(slot_height(bytes, 4096))),
-            Some("wal") => journalled.set(journalled.get().max(named_height(path))),
-            _ => {}
+        if is_promise(path) {
+            promised.set(promised.get().max(slot_height(bytes, 0)).max(slot_height(bytes, 4096)));
+        }
+        if is_journal(path) {
+            journalled.set(journalled.get().max(named_height(path)));
         }
         false
     });
     (journalled.get() < promised.get()).then(|| Height(promised.get()))
+}
+
+fn is_promise(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "promise")
+}
+
+fn is_journal(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "wal")
 }
 
 fn slot_height(bytes: &[u8], offset: usize) -> u64 {

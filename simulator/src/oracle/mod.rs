@@ -7,6 +7,7 @@
 //! | two validators never decide differently                                | the value of each height                             |
 //! | a decision is proved by more than 2/3 of the power                     | every signature of its certificate, with the true set |
 //! | a decided body is durable with more than a third of the power          | the disks, as a power cut would leave them            |
+//! | what leaves stands in the journal, and its height is promised         | the same                                              |
 //! | a promise has its journal                                              | the same                                             |
 //! | heights never go back, and none is left out                            | what each validator commits, over all its lives       |
 
@@ -16,9 +17,10 @@ mod statements;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use disks::may_leave;
 pub use disks::{holds_body, lacks_journal};
 use primitives::{
-    Address, B256, Bytes, Certificate, ConsensusMessage, Height, Proposal, PublicKey, Round, Signature, Signed, Vote, VoteKind, keccak256,
+    Address, B256, Bytes, Certificate, ConsensusMessage, Height, LossyDisk, Proposal, PublicKey, Round, Signature, Signed, Vote, VoteKind, keccak256,
 };
 use signatures::Signatures;
 use statements::{Powers, Statements};
@@ -39,6 +41,8 @@ pub enum Kind {
     Agreement,
     Certificate,
     Durability,
+    /// A message left before its journal and promise were durable.
+    WriteOrder,
     PromiseOrder,
     HeightOrder,
     Progress,
@@ -94,8 +98,19 @@ impl Oracle {
         self.violations.push(Violation { at_ms: self.now_ms, kind, what });
     }
 
-    /// A validator let these leave, at once. The core hands over a precommit before the prevote that completed its polka.
-    pub fn published(&mut self, messages: &[ConsensusMessage]) {
+    /// A validator with this key and disk let these leave, at once. The core hands over a precommit before the prevote that
+    /// completed its polka.
+    pub fn published(&mut self, by: Address, disk: &LossyDisk, messages: &[ConsensusMessage]) {
+        for message in messages {
+            let signature = match message {
+                ConsensusMessage::Vote(signed) if signed.message.validator == by => signed.signature,
+                ConsensusMessage::Proposal(signed) if signed.message.proposer == by => signed.signature,
+                _ => continue,
+            };
+            if !may_leave(disk, message.height(), &signature.to_bytes()) {
+                self.report(Kind::WriteOrder, format!("the {} of {by} at height {} left before it was durable", message.name(), message.height()));
+            }
+        }
         let is_precommit = |message: &&ConsensusMessage| message.name() == "precommit";
         messages.iter().filter(|message| !is_precommit(message)).for_each(|message| self.said(message));
         messages.iter().filter(is_precommit).for_each(|message| self.said(message));
