@@ -54,6 +54,7 @@ impl Host {
         if is_decided {
             self.drop_core();
         }
+        self.leave_lost_round();
         self.check_certified();
     }
 
@@ -117,6 +118,15 @@ impl Host {
         let patience = self.proposers.patience(proposer, round, &self.set, granted, self.config.propose_floor);
         let may_be_idle = round == Round::ZERO && patience == granted;
         if may_be_idle { granted.saturating_add(self.pace.until_overdue(self.now)) } else { patience }
+    }
+
+    /// The wait after the precommits is for those that might still decide. When a quorum precommitted nil, none can.
+    fn leave_lost_round(&mut self) {
+        let waiting = self.timers.iter().find(|timer| timer.wait == Wait::Step(Step::Precommit)).copied();
+        let Some(timer) = waiting.filter(|timer| self.log.is_lost(timer.round, &self.set)) else { return };
+        if self.left.replace(timer) != Some(timer) {
+            self.actions.push(Action::Schedule { timer: TimerId::Core(timer), after: std::time::Duration::ZERO });
+        }
     }
 
     fn cancel(&mut self, timer: Timer) {

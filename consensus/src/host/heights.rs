@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use primitives::{Height, ValidatorSet};
+use primitives::{Height, Round, ValidatorSet};
 
 use super::{
     Committing, Help, Host, NotReleased, Phase, Uncommitted,
@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     Entry,
-    core::{Core, Fatal, Input, Start as CoreStart},
+    core::{Core, Fatal, Input, Start as CoreStart, Timer, Wait},
+    entry::Step,
     signer::Action as Permission,
 };
 
@@ -98,6 +99,7 @@ impl Host {
         self.core = Some(core);
         self.carry(effects);
         self.inputs.extend(recovery::held_proposal(entries, self.core.as_ref(), self.crypto.address()));
+        self.inputs.extend(self.skipped_rounds(votes));
         self.inputs.extend(again);
         let early = self.future.take(self.height);
         self.inputs.extend(early.into_iter().map(Input::Message));
@@ -109,6 +111,14 @@ impl Host {
         if self.waits_to_recover() {
             self.actions.push(Action::Schedule { timer: TimerId::Stall, after: STALL_LIMIT });
         }
+    }
+
+    /// Rounds in which our key must stay mute are left before anything is said in them.
+    fn skipped_rounds(&self, votes: bool) -> Vec<Input> {
+        let wait = Wait::Step(Step::Precommit);
+        let timer = |round| Timer { height: self.height, round: Round(round), wait };
+        let through = self.mute_through.filter(|_| votes);
+        through.into_iter().flat_map(|through| 0..=through.0).map(|round| Input::Elapsed(timer(round))).collect()
     }
 
     /// Leaves the height to others: it ends when its block is fetched.

@@ -118,14 +118,22 @@ impl HeightLog {
 
     /// Whether more than 2/3 of the power precommitted `value` in some round.
     pub fn is_certified(&self, value: B256, set: &ValidatorSet) -> bool {
-        self.rounds.values().any(|log| {
-            let precommits = log.votes.values().filter(|signed| signed.message.kind == VoteKind::Precommit && signed.message.value == Some(value));
-            set.quorum() <= precommits.map(|signed| set.power_of(&signed.message.validator)).sum()
-        })
+        self.rounds.values().any(|log| set.quorum() <= log.precommitted(Some(value), set))
+    }
+
+    /// Whether more than 2/3 of the power precommitted nil, so that nothing can be decided in `round` any more.
+    pub fn is_lost(&self, round: Round, set: &ValidatorSet) -> bool {
+        self.rounds.get(&round).is_some_and(|log| set.quorum() <= log.precommitted(None, set))
     }
 }
 
 impl RoundLog {
+    /// Power of those who precommitted exactly this.
+    fn precommitted(&self, value: Option<B256>, set: &ValidatorSet) -> u64 {
+        let precommits = self.votes.values().filter(|signed| signed.message.kind == VoteKind::Precommit && signed.message.value == value);
+        precommits.map(|signed| set.power_of(&signed.message.validator)).sum()
+    }
+
     fn messages(&self) -> impl Iterator<Item = ConsensusMessage> {
         let polka = self.polka.iter().cloned().map(ConsensusMessage::Polka);
         let proposals = self.proposals.iter().cloned().map(ConsensusMessage::Proposal);

@@ -120,6 +120,8 @@ pub struct Host {
     remembered: Remembered,
     /// Waits of the core that are running.
     timers: BTreeSet<Timer>,
+    /// The wait that was cut short because its round was lost.
+    left: Option<Timer>,
     /// What the core is fed next.
     inputs: VecDeque<Input>,
     /// Questions that wait until the journal has been read, by who asks.
@@ -197,6 +199,7 @@ impl Host {
             evidence: EvidenceBook::default(),
             remembered,
             timers: BTreeSet::new(),
+            left: None,
             inputs: VecDeque::new(),
             questions: BTreeMap::new(),
             has_read_journal: false,

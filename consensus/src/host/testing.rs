@@ -219,7 +219,7 @@ impl World {
     }
 
     fn send(&mut self, from: usize, to: usize, event: Event) {
-        let is_lost = self.loses_one_of > 0 && keccak256(self.sequence.to_be_bytes())[0] as u64 % self.loses_one_of == 0;
+        let is_lost = self.loses_one_of > 0 && u64::from(keccak256(self.sequence.to_be_bytes())[0]).is_multiple_of(self.loses_one_of);
         if self.nodes[to].host.is_none() || self.is_cut(from, to) || (is_lost && matches!(event, Event::Message { .. })) {
             self.sequence += 1;
             return;
@@ -407,4 +407,23 @@ impl World {
         let longest = self.nodes.iter().map(|node| &node.chain).max_by_key(|chain| chain.len()).unwrap();
         self.nodes.iter().all(|node| node.chain.iter().zip(longest).all(|(a, b)| a.value == b.value))
     }
+}
+
+/// Another disk with the same files.
+pub fn copy(disk: &LossyDisk) -> LossyDisk {
+    use std::path::Path;
+
+    use crate::signer::{JOURNAL_DIRECTORY, PROMISE_DIRECTORY};
+    use primitives::Disk;
+    let copied = LossyDisk::new();
+    for directory in [JOURNAL_DIRECTORY, PROMISE_DIRECTORY].map(Path::new) {
+        for name in disk.list(directory).unwrap() {
+            let path = directory.join(name);
+            let mut file = copied.open(&path).unwrap();
+            file.write_at(0, &disk.read(&path).unwrap().unwrap()).unwrap();
+            file.sync().unwrap();
+        }
+        copied.sync_directory(directory).unwrap();
+    }
+    copied
 }
