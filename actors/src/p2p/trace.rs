@@ -27,7 +27,7 @@ fn write(context: &SpanContext) -> Option<TraceParent> {
 
 /// The span of one received message, within the trace of its sender.
 pub(super) fn received(kind: &'static str, parent: Option<&TraceParent>) -> Span {
-    let span = tracing::debug_span!(parent: None, "p2p.receive", kind);
+    let span = tracing::info_span!(target: "p2p::message", parent: None, "p2p.receive", kind);
     if !span.is_disabled()
         && let Some(parent) = parent.and_then(read)
     {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use primitives::{Clock, NodeId, PeerAddress};
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use supervision::{Actor, Address, ChildSpec, Context, Fault, MailboxLimits};
+use supervision::{Actor, Address, ChildSpec, Context, Fault, Incarnation, MailboxLimits};
 use tokio::time::{Instant, timeout};
 use tracing::{debug, warn};
 use wire::{HandshakeError, Net};
@@ -23,7 +23,8 @@ const TICK: Duration = Duration::from_millis(50);
 
 enum Message {
     Tick,
-    Outcome(usize, Result<NodeId, DialError>),
+    /// How an attempt ended, and whose it was.
+    Outcome(Incarnation, usize, Result<NodeId, DialError>),
 }
 
 impl supervision::Message for Message {
@@ -64,7 +65,7 @@ impl DialError {
 pub fn child<N: Net>(net: N, config: Arc<Config>, gossip: GossipMailbox<N::Stream>, peers: Peers, clock: Arc<dyn Clock>) -> ChildSpec {
     let capacity = 2 * config.peers.len() + 8;
     let address = Address::new(NAME, MailboxLimits::each(capacity));
-    let factory = move |incarnation: supervision::Incarnation| {
+    let factory = move |incarnation: Incarnation| {
         let targets = Targets::new(config.peers.clone(), config.redial);
         let random = StdRng::seed_from_u64(config.seed ^ incarnation.0);
         let attempt = Attempt { net: net.clone(), config: config.clone(), gossip: gossip.clone(), peers: peers.clone() };
@@ -93,7 +94,9 @@ impl<N: Net> Actor for Dialer<N> {
     async fn handle(&mut self, message: Message, context: &mut Context<Message>) -> Result<(), Fault> {
         match message {
             Message::Tick => self.dial(context),
-            Message::Outcome(index, outcome) => self.note(index, outcome),
+            Message::Outcome(by, index, outcome) if by == context.incarnation() => self.note(index, outcome),
+            // It waited in the mailbox while its incarnation ended.
+            Message::Outcome(..) => {}
         }
         Ok(())
     }
@@ -103,7 +106,7 @@ impl<N: Net> Dialer<N> {
     fn dial(&mut self, context: &Context<Message>) {
         let (now, peers, random) = (self.clock.monotonic(), &self.attempt.peers, &mut self.random);
         for (index, address) in self.targets.due(now, |node| peers.is_connected(node), || random.random()) {
-            let (attempt, own) = (self.attempt.clone(), context.address().clone());
+            let (attempt, own, by) = (self.attempt.clone(), context.address().clone(), context.incarnation());
             context.task("dial", async move {
                 let outcome = attempt.run(&address).await;
                 attempt.peers.metrics().dial(outcome.as_ref().err().map_or("ok", DialError::name));
@@ -111,7 +114,7 @@ impl<N: Net> Dialer<N> {
                     debug!(%address, %error, "peer not reached");
                 }
                 // There is room for one attempt of each peer.
-                let _ = own.try_send(Message::Outcome(index, outcome));
+                let _ = own.try_send(Message::Outcome(by, index, outcome));
             });
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use supervision::{Actor, Address, ChildSpec, Context, Fault, MailboxLimits};
+use supervision::{Actor, Address, ChildSpec, Context, Fault, Incarnation, MailboxLimits};
 use tokio::time::timeout;
 use tracing::{error, info};
 use wire::{HandshakeError, Listener as _, Net};
@@ -20,7 +20,8 @@ const MAX_FAILED_PROBES: u32 = 2;
 
 enum Message {
     Probe,
-    Probed(Result<(), String>),
+    /// What a look at our own door showed, and whose look it was.
+    Probed(Incarnation, Result<(), String>),
     Ended,
 }
 
@@ -28,7 +29,7 @@ impl supervision::Message for Message {
     fn name(&self) -> &'static str {
         match self {
             Self::Probe => "Probe",
-            Self::Probed(_) => "Probed",
+            Self::Probed(..) => "Probed",
             Self::Ended => "Ended",
         }
     }
@@ -40,7 +41,7 @@ pub fn child<N: Net>(net: N, config: Arc<Config>, gossip: GossipMailbox<N::Strea
     let seats = Seats::new(config.max_per_ip);
     let factory = move |_| {
         let entrance = Entrance { config: config.clone(), peers: peers.clone(), gossip: gossip.clone(), seats: seats.clone() };
-        let listener = Listener { net: net.clone(), entrance, door: door.clone(), failed_probes: 0 };
+        let listener = Listener { net: net.clone(), entrance, door: door.clone(), is_looking: false, failed_probes: 0 };
         async move { Ok(listener) }
     };
     ChildSpec::new(NAME, address, factory).after(&[super::super::gossip::NAME]).stops_first()
@@ -50,6 +51,8 @@ struct Listener<N: Net> {
     net: N,
     entrance: Entrance<N>,
     door: Door,
+    /// One look at a time.
+    is_looking: bool,
     failed_probes: u32,
 }
 
@@ -76,8 +79,10 @@ impl<N: Net> Actor for Listener<N> {
     async fn handle(&mut self, message: Message, context: &mut Context<Message>) -> Result<(), Fault> {
         match message {
             Message::Probe => self.probe(context),
-            Message::Probed(Ok(())) => self.found_open(),
-            Message::Probed(Err(reason)) => return self.found_shut(&reason),
+            // It waited in the mailbox while its incarnation ended, and is about a door that is gone.
+            Message::Probed(by, _) if by != context.incarnation() => {}
+            Message::Probed(_, Ok(())) => self.found_open(),
+            Message::Probed(_, Err(reason)) => return self.found_shut(&reason),
             Message::Ended => return Err(Fault::new("the loop that accepts has ended")),
         }
         Ok(())
@@ -85,22 +90,26 @@ impl<N: Net> Actor for Listener<N> {
 }
 
 impl<N: Net> Listener<N> {
-    fn probe(&self, context: &Context<Message>) {
-        let Some(address) = self.door.own_address() else { return };
-        let (net, config, own) = (self.net.clone(), self.entrance.config.clone(), context.address().clone());
+    fn probe(&mut self, context: &Context<Message>) {
+        let (Some(address), false) = (self.door.own_address(), self.is_looking) else { return };
+        self.is_looking = true;
+        let (net, config) = (self.net.clone(), self.entrance.config.clone());
+        let (own, by) = (context.address().clone(), context.incarnation());
         context.task("self-dial", async move {
             let outcome = look(net, address, &config).await;
-            // Without room the next look tells.
-            let _ = own.try_send(Message::Probed(outcome));
+            // There is room for one look at a time.
+            let _ = own.try_send(Message::Probed(by, outcome));
         });
     }
 
     fn found_open(&mut self) {
+        self.is_looking = false;
         self.failed_probes = 0;
         self.door.probed(true);
     }
 
     fn found_shut(&mut self, reason: &str) -> Result<(), Fault> {
+        self.is_looking = false;
         self.failed_probes += 1;
         self.door.probed(false);
         if self.failed_probes < MAX_FAILED_PROBES {

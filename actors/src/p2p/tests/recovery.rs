@@ -1,6 +1,13 @@
 //! What breaks comes back.
 
-use super::support::{Net4, Node, count, until, vote};
+use std::time::Duration;
+
+use wire::Limits;
+
+use super::{
+    super::Config,
+    support::{Net4, Node, config, count, limits, until, vote},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_survive_a_crash_of_the_listener_and_the_port_stays() {
@@ -62,6 +69,22 @@ async fn a_node_that_was_killed_and_came_back_elsewhere_is_found_again() {
     let two = Node::start(&net, 2, &[]).await;
     one.has_peers(1).await;
     two.has_peers(1).await;
+    one.stop().await;
+    two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_door_that_stopped_accepting_is_found_and_opened_again() {
+    let net = Net4::default();
+    let limits = Limits { tls: Duration::from_millis(500), ..limits() };
+    let one = Node::start_with(&net, 1, Config { limits, ..config(1, &[]) }).await;
+    until(|| one.door.is_self_dial_ok(), || "the first look".into()).await;
+    let address = one.door.address();
+    net.jam();
+    until(|| one.restarts("p2p.listener") == 1 && one.door.is_self_dial_ok(), || "the door is open again".into()).await;
+    assert_eq!(one.door.address(), address);
+    let two = Node::start(&net, 2, &[1]).await;
+    one.has_peers(1).await;
     one.stop().await;
     two.stop().await;
 }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use tokio::{io::AsyncReadExt, net::TcpStream};
-use wire::{Connection, Encoded, Message, message::Farewell};
+use wire::{Connection, Encoded, Farewell, Message, Net, Tcp};
 
 use super::{
     super::{Config, Peers},
@@ -11,7 +11,7 @@ use super::{
 };
 
 pub async fn dial(node: &Node, index: u16) -> Connection<TcpStream> {
-    let tcp = TcpStream::connect(node.door.address().unwrap()).await.unwrap();
+    let tcp = Tcp::VALIDATOR.connect("127.0.0.1", node.door.address().unwrap().port()).await.unwrap();
     soon(wire::dial(tcp, &identity(index), Some(node.identity.node()), &limits())).await.unwrap()
 }
 
@@ -105,5 +105,33 @@ async fn more_sessions_than_there_is_room_for_are_turned_away_with_a_word() {
     assert_eq!(farewell(&mut second).await, Farewell::TooMany);
     let peers: &Peers = &node.peers;
     assert!(peers.is_connected(&identity(2).node()) && !peers.is_connected(&identity(3).node()));
+    node.stop().await;
+}
+
+/// Sockets of this machine at local port `port` that somebody still holds open.
+fn held(port: u16) -> usize {
+    let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+    let is_held = |line: &&str| {
+        let mut columns = line.split_whitespace().skip(1);
+        let (local, state) = (columns.next().unwrap(), columns.nth(1).unwrap());
+        // Established, or closed by the other side only.
+        local.ends_with(&format!(":{port:04X}")) && matches!(state, "01" | "08")
+    };
+    table.lines().skip(1).filter(is_held).count()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn links_that_came_and_went_leave_no_socket_behind() {
+    let net = Net4::default();
+    let node = Node::start_with(&net, 1, Config { self_dial: Duration::from_secs(3_600), ..config(1, &[]) }).await;
+    let port = node.door.address().unwrap().port();
+    for index in 0..200 {
+        drop(dial(&node, 2 + index % 100).await);
+        // One that leaves before the handshake, too.
+        drop(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+    }
+    node.has_peers(0).await;
+    until(|| held(port) == 0, || format!("{} sockets are held", held(port))).await;
     node.stop().await;
 }

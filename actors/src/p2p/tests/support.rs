@@ -17,7 +17,7 @@ use primitives::{B256, ConsensusMessage, Domain, Height, PolkaCertificate, Round
 use supervision::{FaultInjection, FaultKind, Running, Strike, Tree};
 use tokio::net::TcpStream;
 use wire::{
-    Codec, Identity, Limits, Message, Net, Tcp, TcpDoor,
+    Codec, Identity, Limits, Listener, Message, Net, Tcp, TcpDoor,
     message::{CurrentRequest, Part},
 };
 
@@ -26,16 +26,39 @@ use super::super::*;
 pub const DOMAIN: Domain = Domain { chain_id: 1337, genesis_hash: B256::repeat_byte(9) };
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// TCP where `node:<i>` is wherever node i listens now.
+/// TCP where `node:<i>` is wherever node i listens now, and whose doors can be jammed.
 #[derive(Clone, Default)]
-pub struct Net4(Arc<Mutex<BTreeMap<u16, SocketAddr>>>);
+pub struct Net4(Arc<Places>);
+
+#[derive(Default)]
+struct Places {
+    listed: Mutex<BTreeMap<u16, SocketAddr>>,
+    /// Doors that were opened so far.
+    opened: AtomicUsize,
+    /// The doors up to this number accept nobody.
+    jammed: AtomicUsize,
+}
+
+/// A door with a number.
+pub struct NumberedDoor {
+    door: TcpDoor,
+    number: usize,
+    places: Arc<Places>,
+}
+
+impl Net4 {
+    /// From now on all doors that are open accept nobody.
+    pub fn jam(&self) {
+        self.0.jammed.store(self.0.opened.load(SeqCst), SeqCst);
+    }
+}
 
 impl Net for Net4 {
     type Stream = TcpStream;
-    type Listener = TcpDoor;
+    type Listener = NumberedDoor;
 
     async fn connect(&self, host: &str, port: u16) -> io::Result<TcpStream> {
-        let listed = self.0.lock().get(&port).copied();
+        let listed = self.0.listed.lock().get(&port).copied();
         match (host, listed) {
             ("node", Some(address)) => Tcp::VALIDATOR.connect(&address.ip().to_string(), address.port()).await,
             ("node", None) => Err(io::ErrorKind::ConnectionRefused.into()),
@@ -43,8 +66,25 @@ impl Net for Net4 {
         }
     }
 
-    async fn listen(&self, address: SocketAddr) -> io::Result<TcpDoor> {
-        Tcp::VALIDATOR.listen(address).await
+    async fn listen(&self, address: SocketAddr) -> io::Result<NumberedDoor> {
+        let door = Tcp::VALIDATOR.listen(address).await?;
+        Ok(NumberedDoor { door, number: self.0.opened.fetch_add(1, SeqCst) + 1, places: self.0.clone() })
+    }
+}
+
+impl Listener for NumberedDoor {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let accepted = self.door.accept().await;
+        if self.number <= self.places.jammed.load(SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        accepted
+    }
+
+    fn local_address(&self) -> io::Result<SocketAddr> {
+        self.door.local_address()
     }
 }
 
@@ -111,12 +151,12 @@ impl Node {
         let tree = Tree::build("p2p", children, supervision::Config { chaos: true, ..supervision::Config::new(meter()) }).unwrap();
         let tree = tree.start().await;
         tree.ready(PATIENCE).await.unwrap();
-        net.0.lock().insert(index, door.address().unwrap());
+        net.0.listed.lock().insert(index, door.address().unwrap());
         Self { identity, peers, door, heard, tree, net: net.clone(), index }
     }
 
     pub async fn stop(self) {
-        self.net.0.lock().remove(&self.index);
+        self.net.0.listed.lock().remove(&self.index);
         let report = self.tree.stop("test").await;
         assert!(report.in_order, "{report:?}");
     }
