@@ -2,17 +2,15 @@
 
 use std::fmt;
 
-use primitives::Height;
-
-use crate::{Keyspace, Tip, tip::describe};
+use crate::{Keyspace, Stamp, Tip, tip::describe};
 
 /// How the database contradicts itself or the tip file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Damage {
     /// The engine cannot read its own files.
     Unreadable(String),
-    /// Keyspaces stand at different heights, so that some of them lost commits.
-    KeyspacesDisagree(Vec<(Keyspace, Option<Height>)>),
+    /// Keyspaces stand at different commits, so that some of them lost some.
+    KeyspacesDisagree(Vec<(Keyspace, Option<Stamp>)>),
     /// The database is not at the tip that was acknowledged, nor one commit ahead of it.
     NotAtTip { database: Option<Tip>, acknowledged: Option<Tip> },
     /// Commits that moved no height are lost.
@@ -31,10 +29,11 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(what) => write!(f, "its files cannot be read: {what}"),
-            Self::KeyspacesDisagree(heights) => {
-                write!(f, "its keyspaces stand at different heights:")?;
-                heights.iter().try_for_each(|(keyspace, height)| match height {
-                    Some(height) => write!(f, " {keyspace} {height}"),
+            Self::KeyspacesDisagree(stamps) => {
+                write!(f, "its keyspaces stand at different commits:")?;
+                stamps.iter().try_for_each(|(keyspace, stamp)| match stamp {
+                    Some(Stamp { commit, height: Some(height) }) => write!(f, " {keyspace} {commit} (height {height})"),
+                    Some(Stamp { commit, height: None }) => write!(f, " {keyspace} {commit}"),
                     None => write!(f, " {keyspace} none"),
                 })
             }

@@ -13,7 +13,7 @@ use primitives::{B256, Height};
 
 use crate::{
     Config, Damage, Keyspace, keys,
-    record::{self, TipRecord},
+    record::{self, Stamp, TipRecord},
 };
 
 /// Every handle of one open database. It lives in one `Arc`; whoever holds that keeps the lock.
@@ -113,13 +113,14 @@ impl Handles {
     pub(crate) fn standing(&self) -> Result<Standing, Damage> {
         let tip = self.own_row(Keyspace::Meta, record::TIP, "tip", TipRecord::decode)?;
         let sequence = self.sequence()?;
-        let mut heights = Vec::with_capacity(Keyspace::COUNT);
+        let mut stamps = Vec::with_capacity(Keyspace::COUNT);
         for keyspace in Keyspace::ALL {
-            heights.push((keyspace, self.own_row(keyspace, record::HEIGHT, "height", keys::parse_height)?));
+            stamps.push((keyspace, self.own_row(keyspace, record::HEIGHT, "height", Stamp::decode)?));
         }
         let height = tip.map(|record| record.tip.height);
-        if heights.iter().any(|(_, stamp)| *stamp != height) {
-            return Err(Damage::KeyspacesDisagree(heights));
+        let expected = (sequence > 0).then_some(Stamp { commit: sequence, height });
+        if stamps.iter().any(|(_, stamp)| *stamp != expected) {
+            return Err(Damage::KeyspacesDisagree(stamps));
         }
         Ok(Standing { tip, sequence })
     }

@@ -11,7 +11,7 @@
 //! borrow a handle for a single read and fail with [`ReadError::Closed`] once the writer has closed: nothing but a read
 //! that is under way can keep the database's lock.
 //!
-//! Every commit is one atomic, synced batch. A batch of a height writes its height into every keyspace; at open all
+//! Every commit is one atomic, synced batch that writes its number and its height into every keyspace; at open all
 //! of them must agree, and must reach the tip file, or the database is refused as damaged: a database that lost synced batches
 //! opens without complaint, and this is how it shows.
 
@@ -51,6 +51,7 @@ pub use lock::{DirectoryLock, Holder, LockError};
 pub use manifest::{FORMAT, Manifest, ManifestError};
 pub use open::{OpenError, Opened, Repair};
 pub use reads::{ReadError, Row};
+pub use record::Stamp;
 pub use set_aside::{SetAsideError, set_aside};
 pub use tip::Tip;
 pub use undecided::Undecided;

@@ -1,11 +1,14 @@
 //! The storage's own rows, by which a damaged database is recognised.
 //!
 //! ```text
-//! every keyspace   \0axolotl:height         height                          by every batch of a height
+//! every keyspace   \0axolotl:height         number of the commit, height    by every commit, loose ones too
 //! Meta             \0tip                    tip, and the tip before its group
 //! Meta             \0commit:<sequence>      nothing                         by every commit, which removes the one before
 //! Meta             \0hash:<height>          block hash                      so that a repeated height can be recognised
 //! ```
+//!
+//! A keyspace that a commit did not touch is stamped all the same: keyspaces are flushed one by one, so that a lost journal
+//! can take the commit from one and leave it in another.
 //!
 //! The engine orders commits by a number that no checksum protects. A commit that changed its place brings the row of
 //! the commit before it back, or its own: exactly one `\0commit:` row is there when all commits are in order.
@@ -14,7 +17,7 @@ use primitives::{B256, Height};
 
 use crate::{Keyspace, Tip, keys};
 
-/// The row in every keyspace that holds the height of the last batch.
+/// The row in every keyspace that holds the stamp of the last commit.
 pub(crate) const HEIGHT: &[u8] = b"\0axolotl:height";
 /// The row in `Meta` that holds the tip.
 pub(crate) const TIP: &[u8] = b"\0tip";
@@ -42,6 +45,29 @@ pub(crate) fn parse_commit_key(key: &[u8]) -> Option<u64> {
 /// Whether nobody else may write or see this row.
 pub(crate) fn is_ours(keyspace: Keyspace, key: &[u8]) -> bool {
     key == HEIGHT || (keyspace == Keyspace::Meta && key.first() == Some(&0))
+}
+
+/// What every commit writes into every keyspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Number of the commit.
+    pub commit: u64,
+    /// Height of the newest block then; none before the first.
+    pub height: Option<Height>,
+}
+
+impl Stamp {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.commit.to_be_bytes().to_vec();
+        bytes.extend(self.height.iter().flat_map(|height| keys::height(*height)));
+        bytes
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (commit, height) = bytes.split_at_checked(8)?;
+        let height = if height.is_empty() { None } else { Some(keys::parse_height(height)?) };
+        Some(Self { commit: u64::from_be_bytes(commit.try_into().ok()?), height })
+    }
 }
 
 /// The tip and the one before the group that moved it there. A crash between the batch and the tip file leaves the file at the latter.

@@ -15,7 +15,7 @@ use crate::{
     keys,
     open::{self, Sound},
     plan::Plan,
-    record::{self, TipRecord},
+    record::{self, Stamp, TipRecord},
     shared::{Published, Shared},
     watermark::{Acknowledged, Watermark},
 };
@@ -243,9 +243,10 @@ fn assemble(handles: &Handles, plan: &Plan<'_>, before: Option<Tip>, next: Ackno
             batch.insert(meta, record::hash_key(committed.height), keys::hash(&committed.hash));
         }
         batch.insert(meta, record::TIP, TipRecord { tip, before }.encode());
-        for keyspace in Keyspace::ALL {
-            batch.insert(handles.keyspace(keyspace), record::HEIGHT, keys::height(tip.height));
-        }
+    }
+    let stamp = Stamp { commit: next.sequence, height: next.tip.map(|tip| tip.height) }.encode();
+    for keyspace in Keyspace::ALL {
+        batch.insert(handles.keyspace(keyspace), record::HEIGHT, stamp.as_slice());
     }
     batch
 }
