@@ -22,9 +22,7 @@ pub mod ledger;
 pub mod mempool;
 pub mod p2p;
 pub mod proposals;
-mod routes;
+pub mod routes;
 pub mod signer;
 pub mod storage;
 pub mod sync;
-
-pub use routes::routes;

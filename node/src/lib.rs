@@ -11,10 +11,12 @@
 //!   telemetry, terminal, client          what others see of it
 //! ```
 
+pub mod boot;
 pub mod cli;
 pub mod client;
 pub mod config;
 pub mod development;
+mod door;
 pub mod exit;
 pub mod genesis_file;
 pub mod home;
@@ -27,6 +29,7 @@ pub mod ports;
 pub mod run;
 pub mod telemetry;
 pub mod terminal;
+mod tree;
 
 use std::io::Write;
 

@@ -138,7 +138,7 @@ impl LiveLine {
     }
 
     /// Shows `progress`; plain lines go to `out`.
-    pub fn show(&mut self, progress: &Progress, now: Instant, out: &mut impl Write) {
+    pub fn show(&mut self, progress: &Progress, now: Instant, out: &mut dyn Write) {
         let line = progress_line(progress);
         if let Some(bar) = &self.bar {
             bar.set_message(line);

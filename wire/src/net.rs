@@ -46,6 +46,12 @@ impl Tcp {
     /// For links between validators, which ping every second.
     pub const VALIDATOR: Self = Self { user_timeout: Some(Duration::from_millis(3_500)) };
 
+    /// Accepts on a socket that is bound and listens already, for whoever opens all doors before anything else.
+    pub fn adopt(&self, listener: std::net::TcpListener) -> io::Result<TcpDoor> {
+        listener.set_nonblocking(true)?;
+        Ok(TcpDoor { listener: TcpListener::from_std(listener)?, tcp: *self })
+    }
+
     fn prepare(&self, stream: &TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
         #[cfg(target_os = "linux")]

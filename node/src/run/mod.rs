@@ -1,0 +1,179 @@
+//! From a checked plan to running nodes, until they are told to stop.
+
+mod processes;
+mod signals;
+mod watch;
+
+use std::{io::Write, time::Duration};
+
+use supervision::Watchdog;
+use tokio::runtime::Runtime;
+
+use self::{signals::Signals, watch::Watch};
+use crate::{
+    boot::{End, Node},
+    config,
+    exit::{ExitCode, Failure},
+    launch::Launch,
+    localnet::Localnet,
+    telemetry::Logs,
+    terminal::{self, Banner, LiveLine, Receipt},
+};
+
+/// Blocked handlers must never take every thread: two froze a runtime of two.
+const MIN_THREADS: usize = 8;
+const THREADS_PER_NODE: usize = 4;
+/// A runtime in which nothing moved for this long is stuck.
+const STUCK_LIMIT: Duration = Duration::from_secs(30);
+const LINE_EVERY: Duration = Duration::from_millis(500);
+/// How long what is left on the runtime may take after everything has stopped.
+const RUNTIME_LIMIT: Duration = Duration::from_secs(5);
+
+/// Runs one node until it is told to stop.
+pub fn start(launch: Launch, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    say(out, &format!("{}: chain id {}, genesis {}\n", launch.name, launch.genesis.chain_id, launch.genesis.hash()));
+    say(out, &format!("rpc http://{}, p2p {}, home {}\n", launch.config.rpc.listen, launch.config.p2p.listen, launch.home.root().display()));
+    let telemetry = launch.config.telemetry.clone();
+    on_runtime(
+        1,
+        &launch.name.clone(),
+        &telemetry,
+        async |out| {
+            let node = Node::start(launch).await?;
+            let mut signals = Signals::listen()?;
+            let end = tokio::select! {
+                cause = signals.next() => Err(cause),
+                end = run(&node) => Ok(end),
+            };
+            let (cause, code) = match end {
+                Ok(end) => (end.reason, Some(end.code)),
+                Err(cause) => (cause.to_owned(), None),
+            };
+            tell_manager("STOPPING=1");
+            let receipt = until_impatient(&mut signals, node.stop(&cause)).await?;
+            say(out, &terminal::receipt(&receipt));
+            Ok(code.unwrap_or(stop_code(&receipt)))
+        },
+        out,
+    )
+}
+
+/// Runs a whole network until it is told to stop; `processes`: one process for each validator.
+pub fn localnet(net: Localnet, processes: bool, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    say(out, &terminal::banner(&Banner::of(&net)));
+    let Some(first) = net.nodes.first() else { return Err(Failure::runtime("a network without validators")) };
+    let telemetry = first.config.telemetry.clone();
+    let threads = if processes { 1 } else { net.nodes.len() };
+    if processes {
+        return on_runtime(threads, "localnet", &telemetry, async |out| processes::run(net, out).await, out);
+    }
+    on_runtime(threads, "localnet", &telemetry, async |out| together(net, out).await, out)
+}
+
+/// All validators in this process. One that fails is marked; the others go on.
+async fn together(net: Localnet, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    let mut nodes = Vec::new();
+    for launch in net.nodes {
+        nodes.push(Node::start(launch).await?);
+    }
+    let mut signals = Signals::listen()?;
+    let mut line = LiveLine::new();
+    let mut watch = Watch::new(&nodes);
+    let mut tick = tokio::time::interval(LINE_EVERY);
+    let mut failed: Vec<(String, End)> = Vec::new();
+    let cause = loop {
+        tokio::select! {
+            cause = signals.next() => break cause,
+            _ = tick.tick() => line.show(&watch.look(), std::time::Instant::now(), &mut *out),
+            (index, end) = first_end(&nodes, &failed) => {
+                let name: &String = &nodes[index].name;
+                tracing::error!(validator = name, reason = end.reason, "this validator has failed; the others go on");
+                failed.push((name.clone(), end));
+                if failed.len() == nodes.len() {
+                    break "every validator has failed";
+                }
+            }
+        }
+    };
+    line.finish();
+    let stops = nodes.into_iter().map(|node| node.stop(cause));
+    let receipts = until_impatient(&mut signals, join_all(stops)).await?;
+    receipts.iter().for_each(|receipt| say(out, &terminal::receipt(receipt)));
+    let worst = receipts.iter().map(stop_code).find(|code| *code != ExitCode::Done);
+    Ok(failed.first().map(|(_, end)| end.code).or(worst).unwrap_or(ExitCode::Done))
+}
+
+async fn join_all<T>(work: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    futures_util::future::join_all(work).await
+}
+
+/// The next validator that ends by itself.
+async fn first_end(nodes: &[Node], failed: &[(String, End)]) -> (usize, End) {
+    let living = nodes.iter().enumerate().filter(|(_, node)| !failed.iter().any(|(name, _)| *name == node.name));
+    let ends = living.map(|(index, node)| Box::pin(async move { (index, node.ended().await) }));
+    futures_util::future::select_all(ends).await.0
+}
+
+/// Tells the service manager when the node is ready, then waits for its end.
+async fn run(node: &Node) -> End {
+    match node.ready().await {
+        Ok(()) => tell_manager("READY=1"),
+        Err(failure) => return End { code: ExitCode::Runtime, reason: failure.to_string() },
+    }
+    node.ended().await
+}
+
+/// A second signal ends the wait: journal and promise are safe anyway.
+async fn until_impatient<T>(signals: &mut Signals, stop: impl Future<Output = T>) -> Result<T, Failure> {
+    tokio::select! {
+        done = stop => Ok(done),
+        cause = signals.next() => Err(Failure::runtime(format!("a second {cause} ended the stop before it was done; nothing that was acknowledged is lost"))),
+    }
+}
+
+fn stop_code(receipt: &Receipt) -> ExitCode {
+    if receipt.leases_left > 0 { ExitCode::LeasesLeft } else { ExitCode::Done }
+}
+
+fn tell_manager(state: &str) {
+    // Without a service manager nobody listens, which is no error.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Custom(state)]);
+}
+
+fn say(out: &mut dyn Write, text: &str) {
+    // Whoever closed the pipe does not want the lines.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Runs `work` on a runtime for so many nodes, with the log, the panic hook and the watchdog of a process.
+fn on_runtime(
+    nodes: usize,
+    process: &str,
+    telemetry: &config::Telemetry,
+    work: impl AsyncFnOnce(&mut dyn Write) -> Result<ExitCode, Failure>,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Failure> {
+    let threads = MIN_THREADS.max(THREADS_PER_NODE * nodes);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::runtime(format!("no runtime: {error}")))?;
+    let code = runtime.block_on(async {
+        let logs = Logs::start(process, telemetry, runtime.handle())?;
+        std::panic::set_hook(Box::new(|info| supervision::note_panic(info)));
+        let watchdog = Watchdog::start(STUCK_LIMIT, || {
+            // Nothing on the runtime can log any more.
+            eprintln!("the runtime has not moved for {STUCK_LIMIT:?}: exit {}", ExitCode::Stuck as u8);
+            std::process::exit(i32::from(ExitCode::Stuck as u8));
+        });
+        let watchdog = watchdog.map_err(|error| Failure::runtime(format!("no thread for the watchdog: {error}")))?;
+        let code = work(out).await;
+        drop(watchdog);
+        logs.shutdown().await;
+        code
+    });
+    end(runtime);
+    code
+}
+
+fn end(runtime: Runtime) {
+    runtime.shutdown_timeout(RUNTIME_LIMIT);
+}

@@ -1,0 +1,134 @@
+//! A network of processes: one for each validator, started again when it fails.
+
+use std::{
+    io::Write,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use tokio::process::{Child, Command};
+
+use super::signals::Signals;
+use crate::{
+    client::Client,
+    exit::{ExitCode, Failure},
+    launch::Launch,
+    localnet::Localnet,
+    terminal::{LiveLine, Progress},
+};
+
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long a process may take to stop in order before it is killed.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+
+struct Validator {
+    name: String,
+    url: String,
+    arguments: Vec<std::ffi::OsString>,
+    process: Child,
+}
+
+/// Starts every validator as a process, shows how the first one is going, and stops all when told to.
+pub(super) async fn run(net: Localnet, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    let program = std::env::current_exe().map_err(|error| Failure::runtime(format!("this program cannot be found again: {error}")))?;
+    let mut validators = Vec::new();
+    for launch in net.nodes {
+        validators.push(spawn(&program, launch)?);
+    }
+    let mut signals = Signals::listen()?;
+    let mut line = LiveLine::new();
+    let mut moved: Option<(u64, Instant)> = None;
+    let mut tick = tokio::time::interval(LOOK_EVERY);
+    let cause = loop {
+        tokio::select! {
+            cause = signals.next() => break cause,
+            _ = tick.tick() => {
+                restart_failed(&program, &mut validators)?;
+                let urls: Vec<String> = validators.iter().map(|validator| validator.url.clone()).collect();
+                if let Some(progress) = look(&urls, &mut moved).await {
+                    line.show(&progress, Instant::now(), &mut *out);
+                }
+            }
+        }
+    };
+    line.finish();
+    stop(validators, cause).await
+}
+
+fn spawn(program: &std::path::Path, launch: Launch) -> Result<Validator, Failure> {
+    let (name, arguments) = (launch.name.clone(), launch.arguments());
+    let url = format!("http://{}", launch.config.rpc.listen);
+    // The doors are closed here, so that the process can open them.
+    drop(launch);
+    let process = command(program, &arguments).spawn().map_err(|error| Failure::runtime(format!("{name} cannot be started: {error}")))?;
+    Ok(Validator { name, url, arguments, process })
+}
+
+fn command(program: &std::path::Path, arguments: &[std::ffi::OsString]) -> Command {
+    let mut command = Command::new(program);
+    // A process group of its own: Ctrl-C at the terminal is ours to pass on.
+    command.args(arguments).stdin(Stdio::null()).process_group(0).kill_on_drop(true);
+    command
+}
+
+/// A service manager would start it again, unless no restart can mend it; so do we.
+fn restart_failed(program: &std::path::Path, validators: &mut [Validator]) -> Result<(), Failure> {
+    for validator in validators {
+        let Ok(Some(status)) = validator.process.try_wait() else { continue };
+        let is_hopeless = [ExitCode::Usage, ExitCode::LockHeld, ExitCode::Config].iter().any(|code| status.code() == Some(i32::from(*code as u8)));
+        if is_hopeless {
+            return Err(Failure::runtime(format!("{} ended with {status}, which no restart can mend", validator.name)));
+        }
+        tracing::warn!(validator = validator.name, %status, "a validator ended and is started again");
+        let started = command(program, &validator.arguments).spawn();
+        validator.process = started.map_err(|error| Failure::runtime(format!("{} cannot be started: {error}", validator.name)))?;
+    }
+    Ok(())
+}
+
+/// What the first validator that answers says of itself.
+async fn look(urls: &[String], moved: &mut Option<(u64, Instant)>) -> Option<Progress> {
+    for url in urls {
+        let Ok((_, body)) = Client::new(url).ok()?.get("/health").await else { continue };
+        let Ok(health) = serde_json::from_slice::<api::Health>(&body) else { continue };
+        let height = health.chain.blockchain.height.0;
+        if moved.is_none_or(|(before, _)| before < height) {
+            *moved = Some((height, Instant::now()));
+        }
+        return Some(Progress {
+            height,
+            round: health.chain.consensus.round.0,
+            since_block: moved.map(|(_, at)| at.elapsed()),
+            transactions_per_second: 0.0,
+            peers: health.chain.p2p.peers as usize,
+        });
+    }
+    None
+}
+
+/// Passes the signal on and waits for everybody; who does not stop is killed.
+async fn stop(validators: Vec<Validator>, cause: &str) -> Result<ExitCode, Failure> {
+    for validator in &validators {
+        if let Some(pid) = validator.process.id().and_then(|pid| rustix::process::Pid::from_raw(pid as i32)) {
+            // One that has ended meanwhile needs no signal.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+    }
+    tracing::info!(cause, "stopping all validators");
+    let mut code = ExitCode::Done;
+    for Validator { name, mut process, .. } in validators {
+        match tokio::time::timeout(STOP_LIMIT, process.wait()).await {
+            Ok(Ok(status)) if status.success() => {}
+            Ok(status) => {
+                tracing::error!(validator = name, ?status, "a validator did not stop in order");
+                code = ExitCode::Runtime;
+            }
+            Err(_) => {
+                tracing::error!(validator = name, limit = ?STOP_LIMIT, "a validator did not stop in time and is killed");
+                let _ = process.kill().await;
+                code = ExitCode::Runtime;
+            }
+        }
+    }
+    Ok(code)
+}
