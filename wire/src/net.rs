@@ -2,7 +2,6 @@
 
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 
-use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -40,6 +39,7 @@ pub struct Tcp {
 }
 
 /// What the kernel may hold of ours unsent. More would let megabytes pile up before a vote.
+#[cfg(target_os = "linux")]
 const NOT_SENT_LOW_WATER_BYTES: u32 = 128 << 10;
 
 impl Tcp {
@@ -56,7 +56,7 @@ impl Tcp {
         stream.set_nodelay(true)?;
         #[cfg(target_os = "linux")]
         {
-            let socket = SockRef::from(stream);
+            let socket = socket2::SockRef::from(stream);
             socket.set_tcp_notsent_lowat(NOT_SENT_LOW_WATER_BYTES)?;
             socket.set_tcp_user_timeout(self.user_timeout)?;
         }

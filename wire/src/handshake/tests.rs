@@ -24,7 +24,7 @@ fn impatient() -> Limits {
 async fn sockets() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (near, far) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
-    (near.unwrap(), far.unwrap().0)
+    prompt(near.unwrap(), far.unwrap().0)
 }
 
 /// What an acceptor with `limits` makes of a stranger.
@@ -166,4 +166,11 @@ async fn tls_metered(tcp: TcpStream) -> (TlsStream<Metered<TcpStream>>, [u8; 32]
     let tls = TlsConnector::from(identity(1).tls().client.clone()).connect(name, stream).await.unwrap();
     let exporter = tls::exporter(tls.get_ref().1).unwrap();
     (TlsStream::Client(tls), exporter)
+}
+
+/// Without this the kernel waits for more to send.
+fn prompt(near: TcpStream, far: TcpStream) -> (TcpStream, TcpStream) {
+    near.set_nodelay(true).unwrap();
+    far.set_nodelay(true).unwrap();
+    (near, far)
 }

@@ -18,7 +18,7 @@ fn identity(byte: u8) -> Identity {
 async fn sockets() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (near, far) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
-    (near.unwrap(), far.unwrap().0)
+    prompt(near.unwrap(), far.unwrap().0)
 }
 
 /// What is heard when a peer sends these and closes: nonces of pings, or what is wrong, up to the end of the link.
@@ -129,4 +129,11 @@ async fn unknown_kinds_are_counted_and_ignored() {
     peer.send(Frame::Text(lines.into())).await.unwrap();
     assert_eq!(inbound.next().await.unwrap().message.kind(), "ping");
     assert_eq!(inbound.unknown(), 2);
+}
+
+/// Without this the kernel waits for more to send.
+fn prompt(near: TcpStream, far: TcpStream) -> (TcpStream, TcpStream) {
+    near.set_nodelay(true).unwrap();
+    far.set_nodelay(true).unwrap();
+    (near, far)
 }

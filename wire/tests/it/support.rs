@@ -33,7 +33,7 @@ pub async fn sockets() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let connecting = TcpStream::connect(listener.local_addr().unwrap());
     let (connected, accepted) = tokio::join!(connecting, listener.accept());
-    (connected.unwrap(), accepted.unwrap().0)
+    prompt(connected.unwrap(), accepted.unwrap().0)
 }
 
 /// Both ends of a handshake.
@@ -69,4 +69,11 @@ pub fn part(index: u32, length: usize) -> Encoded {
 
 pub fn encoded(message: Message) -> Encoded {
     Encoded::new(DOMAIN.chain_id, message, None).unwrap()
+}
+
+/// Without this the kernel waits for more to send.
+fn prompt(near: TcpStream, far: TcpStream) -> (TcpStream, TcpStream) {
+    near.set_nodelay(true).unwrap();
+    far.set_nodelay(true).unwrap();
+    (near, far)
 }
