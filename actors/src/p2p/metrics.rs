@@ -54,6 +54,13 @@ impl P2pMetrics {
         self.messages.add(1, &[KeyValue::new("kind", kind), KeyValue::new("direction", direction)]);
     }
 
+    /// Messages of kinds that this version does not know.
+    pub fn unknown(&self, count: u64) {
+        if count != 0 {
+            self.dropped.add(count, &[KeyValue::new("what", "unknown_kind")]);
+        }
+    }
+
     pub fn dropped(&self, what: &'static str) {
         self.dropped.add(1, &[KeyValue::new("what", what)]);
     }

@@ -6,7 +6,7 @@ use primitives::{Clock, NodeId, PeerAddress};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use supervision::{Actor, Address, ChildSpec, Context, Fault, Incarnation, MailboxLimits};
 use tokio::time::{Instant, timeout};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 use wire::{HandshakeError, Net};
 
 use super::{
@@ -123,9 +123,15 @@ impl<N: Net> Dialer<N> {
         let now = self.clock.monotonic();
         match outcome {
             Ok(node) => self.targets.reached(index, node, now),
-            Err(DialError::Handshake(HandshakeError::SelfConnection { .. })) => self.targets.is_us(index),
+            Err(DialError::Handshake(HandshakeError::SelfConnection { .. })) => self.note_self(index),
             Err(error) => self.note_failure(index, &error, now),
         }
+    }
+
+    fn note_self(&mut self, index: usize) {
+        self.targets.is_us(index);
+        let address = self.targets.address(index).map(ToString::to_string);
+        info!(address, "a configured peer has this node's own key; not dialled any more");
     }
 
     fn note_failure(&mut self, index: usize, error: &DialError, now: Duration) {
@@ -133,7 +139,8 @@ impl<N: Net> Dialer<N> {
         let (failures, wait) = self.targets.failed(index, now, jitter);
         // Once for each time it is lost, not for each attempt.
         if failures == 1 {
-            warn!(peer = index, %error, ?wait, "a configured peer is not reached; dialling on");
+            let address = self.targets.address(index).map(ToString::to_string);
+            warn!(address, %error, ?wait, "a configured peer is not reached; dialling on");
         }
     }
 }

@@ -70,6 +70,11 @@ impl Targets {
         target.retry(now, &self.redial, jitter)
     }
 
+    /// Where that peer is said to be.
+    pub fn address(&self, index: usize) -> Option<&PeerAddress> {
+        self.list.get(index).map(|target| &target.address)
+    }
+
     /// It is our own address.
     pub fn is_us(&mut self, index: usize) {
         if let Some(target) = self.list.get_mut(index) {

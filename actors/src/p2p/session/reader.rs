@@ -66,9 +66,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
     }
 
     async fn read(&mut self) -> End {
-        let mut nonsense = 0;
+        let (mut nonsense, mut unknown) = (0, 0);
         loop {
-            let outcome = match self.inbound.next().await {
+            let next = self.inbound.next().await;
+            self.peers.metrics().unknown(self.inbound.unknown() - unknown);
+            unknown = self.inbound.unknown();
+            let outcome = match next {
                 Ok(received) => self.hear(received),
                 Err(error) => self.complain(error, &mut nonsense),
             };
