@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
+use tracing::{Instrument, Span};
 
 use crate::actor::Message;
 use crate::address::Address;
@@ -18,6 +19,7 @@ use crate::runner::Seat;
 use crate::shared::Shared;
 use crate::task::TaskHandle;
 use crate::timer::Timer;
+use crate::trace::life_span;
 
 /// The surroundings of one incarnation. Everything it starts here ends with the incarnation.
 pub struct Context<M> {
@@ -27,6 +29,8 @@ pub struct Context<M> {
     incarnation: Incarnation,
     pulse: Arc<Pulse>,
     shared: Arc<Shared>,
+    /// What it and its tasks log is logged within.
+    life: Span,
     pub(crate) is_done: bool,
 }
 
@@ -40,7 +44,8 @@ pub enum BlockingError {
 impl<M: Message> Context<M> {
     pub(crate) fn new(address: Address<M>, seat: Seat) -> Self {
         let Seat { name, child, incarnation, pulse, shared, .. } = seat;
-        Context { name, address, child, incarnation, pulse, shared, is_done: false }
+        let life = life_span(&shared.registry.tree);
+        Context { name, address, child, incarnation, pulse, shared, life, is_done: false }
     }
 
     /// The child's name.
@@ -126,7 +131,7 @@ impl<M: Message> Context<M> {
                 shared.events.tell(&child, incarnation.0, kind);
             }
         };
-        TaskHandle(self.pulse.tasks.spawn(watched))
+        TaskHandle(self.pulse.tasks.spawn(watched.instrument(self.life.clone())))
     }
 
     /// A group of dynamic children owned by this incarnation, at most `limit` at a time.
@@ -135,6 +140,10 @@ impl<M: Message> Context<M> {
         K: Ord + Clone + std::fmt::Display + Send + Sync + 'static,
     {
         Children::new(self.shared.clone(), (self.child, self.incarnation), self.name(), limit)
+    }
+
+    pub(crate) fn life(&self) -> &Span {
+        &self.life
     }
 
     pub(crate) async fn end_tasks(&self) {

@@ -81,7 +81,10 @@ impl<A: Actor> ractor::Actor for Runner<A> {
     async fn handle(&self, bell: ActorRef<Control>, control: Control, life: &mut Life<A>) -> Result<(), ActorProcessingErr> {
         match control {
             Control::Ping => life.pulse.pong(),
-            Control::Doorbell => life.turn(bell).await,
+            Control::Doorbell => {
+                let span = life.context.life().clone();
+                life.turn(bell).instrument(span).await;
+            }
         }
         Ok(())
     }
@@ -111,7 +114,8 @@ impl<A: Actor> Life<A> {
         let mailbox = address.mailbox().clone();
         let mut context = Context::new(address, seat);
         pulse.begin("started");
-        let actor = pulse.clone().scope(start(factory, incarnation, &mut context)).await?;
+        let span = context.life().clone();
+        let actor = pulse.clone().scope(start(factory, incarnation, &mut context)).instrument(span).await?;
         pulse.end();
         if !mailbox.attach(incarnation, bell) {
             return Err(ExitReason::Killed);

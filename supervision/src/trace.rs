@@ -27,6 +27,11 @@ impl Origin {
     }
 }
 
+/// The span of one incarnation: what it logs names its tree. Only loggers want it; traces begin with messages.
+pub(crate) fn life_span(tree: &str) -> Span {
+    tracing::info_span!(target: "supervision::life", parent: None, "life", tree)
+}
+
 /// The span in which one message is handled, named `<child>.<message>`.
 pub(crate) fn message_span(child: &str, message: &'static str, queued_us: u64, origin: Origin) -> Span {
     let span = tracing::info_span!(

@@ -1,7 +1,7 @@
 //! One line for each event: for people, or as JSON.
 //!
 //! ```text
-//!   2026-11-20T10:00:00.123Z INFO  consensus: block committed height=7 validator=validator-0 trace_id=4bf9...
+//!   2026-11-20T10:00:00.123Z INFO  consensus: block committed height=7 tree=validator-0 trace_id=4bf9...
 //!   {"timestamp":"...","level":"INFO","target":"consensus","message":"block committed","height":7,"trace_id":"4bf9..."}
 //! ```
 //!
@@ -20,6 +20,9 @@ use tracing_subscriber::{Layer, fmt::MakeWriter, layer::Context, registry::Looku
 
 use crate::config::LogFormat;
 
+/// Its spans carry numbers of its own, which say nothing to anybody.
+const ACTOR_LIBRARY: &str = "ractor";
+
 /// Writes events as lines.
 pub(super) struct Lines<W> {
     pub format: LogFormat,
@@ -36,6 +39,9 @@ where
     W: for<'a> MakeWriter<'a> + 'static,
 {
     fn on_new_span(&self, attributes: &span::Attributes<'_>, id: &span::Id, context: Context<'_, S>) {
+        if attributes.metadata().target().starts_with(ACTOR_LIBRARY) {
+            return;
+        }
         let mut fields = Fields::default();
         attributes.record(&mut fields);
         if let Some(span) = context.span(id) {

@@ -17,6 +17,10 @@ use crate::{config, exit::Failure};
 
 /// The span that supervision opens for each message: thousands a second, of use to traces only.
 const MESSAGE_SPANS: &str = "supervision::message";
+/// Spans that last as long as an actor: for lines, not for traces.
+const LASTING_SPANS: [&str; 2] = ["supervision::life", "ractor"];
+/// What the consensus core says of each message; ours say it once per height.
+const CORE: &str = "arc_malachitebft_core_consensus";
 /// What the exporters themselves say must not be exported again.
 const EXPORTERS: [&str; 5] = ["opentelemetry", "opentelemetry_sdk", "opentelemetry-otlp", "hyper", "hyper_util"];
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
@@ -66,12 +70,17 @@ pub(super) fn tracer(process: &str, endpoint: &str, runtime: &Handle) -> Result<
 
 /// What the operator asked for, without the span of each message unless that was asked for by name.
 fn line_filter(asked: Targets) -> Targets {
-    let is_asked_for = asked.iter().any(|(target, _)| target.starts_with("supervision"));
-    if is_asked_for { asked } else { asked.with_target(MESSAGE_SPANS, LevelFilter::OFF) }
+    let is_asked_for = |part: &str| asked.iter().any(|(target, _)| target.starts_with(part));
+    let (spans, core) = (is_asked_for("supervision"), is_asked_for(CORE));
+    let asked = if spans { asked } else { asked.with_target(MESSAGE_SPANS, LevelFilter::OFF) };
+    if core { asked } else { asked.with_target(CORE, LevelFilter::WARN) }
 }
 
 fn span_filter() -> Targets {
-    EXPORTERS.iter().fold(Targets::new().with_default(LevelFilter::INFO), |filter, target| filter.with_target(*target, LevelFilter::OFF))
+    EXPORTERS
+        .iter()
+        .chain(&LASTING_SPANS)
+        .fold(Targets::new().with_default(LevelFilter::INFO), |filter, target| filter.with_target(*target, LevelFilter::OFF))
 }
 
 #[cfg(test)]
