@@ -71,8 +71,10 @@ impl Host {
     }
 
     fn publish(&mut self, message: Unreleased<ConsensusMessage>) {
-        if let ConsensusMessage::Round(certificate) = message.content() {
-            self.log.record_entered(certificate);
+        match message.content() {
+            ConsensusMessage::Round(certificate) => self.log.record_entered(certificate),
+            ConsensusMessage::Polka(polka) => self.log.record(&Entry::Polka(polka.clone())),
+            ConsensusMessage::Vote(_) | ConsensusMessage::Proposal(_) => {}
         }
         if !self.may_leave(&message) {
             return;

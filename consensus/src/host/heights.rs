@@ -52,8 +52,8 @@ impl Host {
         self.check_pace();
     }
 
-    fn open(&mut self) {
-        self.pace.started(self.now);
+    /// Reads the journal of the height, then starts the core. A height that had begun before goes on at once.
+    pub(super) fn open(&mut self) {
         if self.is_validator() {
             self.phase = Phase::Opening;
             self.actions.push(Action::OpenJournal { height: self.height });
@@ -71,6 +71,10 @@ impl Host {
         if self.phase != Phase::Opening || self.committing.is_some() {
             return;
         }
+        let is_fresh = entries.is_empty() && self.mute_through.is_none();
+        if is_fresh && !self.pace.wait(self.future.has(height), self.now).is_zero() {
+            return self.enter_pace();
+        }
         let votes = speaks && !self.remembered.is_silenced(height);
         self.speaks = Some(votes);
         if self.remembered.breaker.is_open(height) {
@@ -82,6 +86,7 @@ impl Host {
 
     /// Starts the core where the journal ends. Messages that came early are fed last.
     fn start_core(&mut self, entries: &[Entry], votes: bool) {
+        self.pace.started(self.now);
         // What was verified at this height without a journal is told again.
         let again: Vec<Input> = self.log.messages().into_iter().map(Input::Message).chain(self.blocks.judgements()).collect();
         entries.iter().for_each(|entry| self.log.record(entry));
@@ -194,7 +199,18 @@ impl Host {
 
     /// Hands a decided block to storage. The one entry for what we decided and for what was fetched.
     pub(super) fn commit(&mut self, committing: Committing) {
+        self.remembered.handed_over = Some(committing.certificate.clone());
         self.committing = Some(committing);
+    }
+
+    /// An earlier incarnation handed a block to storage and did not hear what became of it: it is committed again, which
+    /// changes nothing if it is there. Nobody else would ever tell, because peers are asked for what storage lacks.
+    pub(super) fn commit_again(&mut self) -> bool {
+        let Some(certificate) = self.remembered.handed_over.clone().filter(|certificate| certificate.height == self.height) else { return false };
+        self.commit(Committing { certificate, origin: CommitOrigin::Synced, is_parked: false });
+        let commit = self.commit_action();
+        self.actions.extend(commit);
+        true
     }
 
     pub(super) fn commit_action(&self) -> Option<Action> {

@@ -216,10 +216,11 @@ impl Host {
     /// Begins: a validator asks the others first, unless an earlier incarnation in this process did.
     pub fn begin(&mut self, now: Now) -> Vec<Action> {
         self.now = now;
-        if self.is_validator() && !self.remembered.is_judged() {
-            self.enter_gate()
-        } else {
-            self.enter_pace()
+        let is_committing = self.commit_again();
+        match () {
+            () if self.is_validator() && !self.remembered.is_judged() => self.enter_gate(),
+            () if is_committing => self.phase = Phase::Following,
+            () => self.open(),
         }
         self.finish()
     }
@@ -271,6 +272,7 @@ impl Host {
 
     fn finish(&mut self) -> Vec<Action> {
         self.pump();
+        self.answer_waiting();
         let released = self.outbox.next();
         self.actions.extend(released);
         let signing = self.remembered.signing(self.is_validator(), self.height, self.speaks);

@@ -1,6 +1,6 @@
 //! Whether our key signs, and why not.
 
-use primitives::Height;
+use primitives::{Certificate, Height};
 use serde::Serialize;
 
 use super::breaker::Breaker;
@@ -47,6 +47,8 @@ pub struct Remembered {
     pub(super) verdict: Option<Verdict>,
     pub(super) trouble: Option<Trouble>,
     pub(super) breaker: Breaker,
+    /// The last block that was handed to storage. It may be durable only after its successor has looked.
+    pub(super) handed_over: Option<Certificate>,
 }
 
 impl Remembered {

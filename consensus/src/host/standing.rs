@@ -94,16 +94,22 @@ impl Host {
             tracing::warn!(code, reason = verdict.text, commands = ?verdict.commands, "our key is restricted");
         }
         self.remembered.verdict = Some(verdict);
-        if self.committing.is_some() { self.phase = Phase::Following } else { self.enter_pace() }
+        if self.committing.is_some() { self.phase = Phase::Following } else { self.open() }
     }
 
     pub(super) fn on_journal_read(&mut self, entries: &[Entry]) {
-        if self.phase == Phase::Gate {
+        if matches!(self.phase, Phase::Gate | Phase::Judging) {
             entries.iter().for_each(|entry| self.log.record(entry));
         }
         self.has_read_journal = true;
-        for (by, question) in std::mem::take(&mut self.questions) {
-            self.answer(question, by);
+    }
+
+    /// Answers those who asked before the journal was read.
+    pub(super) fn answer_waiting(&mut self) {
+        if self.has_read_journal {
+            for (by, question) in std::mem::take(&mut self.questions) {
+                self.answer(question, by);
+            }
         }
     }
 
@@ -111,7 +117,7 @@ impl Host {
         if self.set.get(&by).is_none() {
             return;
         }
-        let must_wait = self.phase == Phase::Gate && !self.has_read_journal;
+        let must_wait = self.is_validator() && !self.has_read_journal;
         if must_wait {
             self.questions.insert(by, question);
         } else {

@@ -296,6 +296,20 @@ fn alone(parameters: ConsensusParameters) -> Host {
     host
 }
 
+#[test]
+fn a_block_that_an_earlier_incarnation_handed_to_storage_is_not_forgotten() {
+    let mut host = alone(ConsensusParameters::default());
+    let synced = certificate(1, 9, &[2, 3, 4]);
+    host.handle(Event::Synced(synced.clone()), Now::default());
+    let config = Config { parameters: ConsensusParameters::default(), propose_floor: Duration::from_millis(150) };
+    let start = Start { tip: None, tip_time_ms: 0, validators: set(4), crypto: crypto(1), remembered: host.remembered() };
+    let mut next = Host::new(config, start);
+    let actions = next.begin(Now::default());
+    assert!(actions.iter().any(|action| matches!(action, Action::Commit { certificate, .. } if *certificate == synced)));
+    next.handle(Event::Committed { height: Height(1), validators: set(4), block_time_ms: 0 }, Now::default());
+    assert_eq!(next.status().height, Height(2));
+}
+
 fn hear(host: &mut Host, message: ConsensusMessage) -> Vec<Action> {
     host.handle(Event::Message { from: node_id(2), message }, Now::default())
 }
@@ -413,6 +427,31 @@ fn a_standing_holds_what_we_have_of_the_asker() {
     let votes = vec![vote(2, VoteKind::Prevote, 1, 0, None), vote(2, VoteKind::Prevote, 2, 0, None)];
     assert_eq!(actions, [Action::Answer { question: 7, standing: Standing { tip: None, votes, proposals: vec![] } }]);
     assert!(host.handle(Event::StandingAsked { question: 8, by: Address::ZERO }, Now::default()).is_empty());
+}
+
+#[test]
+fn nobody_is_answered_before_the_journal_was_read() {
+    let mut world = World::of(4);
+    world.start(0);
+    let by = key(2).address();
+    world.tell(0, Event::StandingAsked { question: 1, by });
+    let answered = |action: &Action| matches!(action, Action::Answer { question: 1, .. });
+    assert_eq!(wanted(&world, 0, answered), 0);
+    world.pass(1);
+    assert_eq!(wanted(&world, 0, answered), 1);
+}
+
+#[test]
+fn a_height_that_had_begun_is_not_withheld_again() {
+    let mut world = World::of(4);
+    world.parameters.block_interval = Duration::from_secs(1);
+    world.parameters.empty_block_interval = Duration::from_secs(3_600);
+    (0..4).for_each(|node| world.start(node));
+    world.until(10_000, |world| world.all_at(1));
+    (0..4).for_each(|node| world.tell(node, Event::TransactionsWaiting(true)));
+    world.until(10_000, |world| world.nodes.iter().all(|node| node.said.iter().any(|message| message.height() == Height(2))));
+    (0..4).for_each(|node| world.restart_consensus(node));
+    world.until(20_000, |world| world.all_at(2));
 }
 
 #[test]
