@@ -41,7 +41,6 @@ impl<T> Unreleased<T> {
     }
 
     /// The content, to leave. Only the signer's release calls this.
-    #[allow(dead_code, reason = "the signer opens what is released")]
     pub(crate) fn open(self) -> T {
         self.content
     }
