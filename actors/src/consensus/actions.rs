@@ -5,7 +5,7 @@ use consensus::{
     host::{Action, CommitOrigin, Event, Signing, SigningState, TimerId},
 };
 use opentelemetry::KeyValue;
-use primitives::{B256, Body, Certificate, Height, Standing};
+use primitives::{B256, Body, Certificate, Height, NodeId, Proposal, Signed, Standing};
 use supervision::{Context, Fault};
 use tracing::{debug, error, info, warn};
 use wire::{
@@ -48,14 +48,14 @@ impl Consensus {
                 parts.metrics.rounds.add(1, &[]);
             }
             Action::GetValue { height, round } => tasks::build(parts, context, height, round),
-            Action::Accept(proposal) => drop(parts.proposals.accept(proposal)),
+            Action::Accept(proposal) => self.accept(proposal),
             Action::Stream { height, round, .. } => drop(parts.proposals.stream(height, round)),
             Action::Restore(entry) => {
                 parts.proposals.keep(entry.height, entry.value, entry.body.clone());
                 self.bodies.insert((entry.height, entry.value), entry.body);
             }
             Action::Commit { certificate, origin } => self.commit(certificate, origin, context)?,
-            Action::AskStandings => self.ask_standings(),
+            Action::AskStandings => self.ask_standing(None),
             Action::Answer { question, standing } => self.answer(question, standing),
             Action::AskRound => parts.peers.say(None, Wire::CurrentRequest(CurrentRequest { height: self.height })),
             Action::AnnounceTip { to } => {
@@ -72,6 +72,14 @@ impl Consensus {
             }
         }
         Ok(())
+    }
+
+    /// A verified proposal: its block is wanted, unless it is here already.
+    fn accept(&self, proposal: Signed<Proposal>) {
+        let place = (proposal.message.height, proposal.message.value);
+        if !self.bodies.contains_key(&place) {
+            self.parts.proposals.accept(proposal);
+        }
     }
 
     fn schedule(&mut self, timer: TimerId, after: std::time::Duration, context: &Context<Message>) {
@@ -101,9 +109,10 @@ impl Consensus {
         Ok(Body::decode(&bytes)?)
     }
 
-    fn ask_standings(&self) {
+    /// Asks one peer, or everybody, what they hold of us.
+    pub(super) fn ask_standing(&self, peer: Option<NodeId>) {
         if let Some(validator) = self.us() {
-            self.parts.peers.say(None, Wire::StandingRequest(StandingRequest { nonce: self.nonce, validator }));
+            self.parts.peers.say(peer, Wire::StandingRequest(StandingRequest { nonce: self.nonce, validator }));
         }
     }
 

@@ -65,7 +65,7 @@ impl supervision::Actor for Proposals {
             }
             Message::Want(peer, request) => self.serve(peer, &request),
             Message::Keep(height, value, body) => self.book.keep(height, value, body),
-            Message::Accept(proposal) => self.book.accept(&proposal),
+            Message::Accept(proposal) => self.book.accept(&proposal).into_iter().for_each(|arrived| (self.parts.arrived)(arrived)),
             Message::Note(proposal) => self.book.note(&proposal),
             Message::Stream(height, round) => self.stream(height, round),
             Message::Body(height, value, reply) => answer(reply, self.book.body(height, value).cloned()),

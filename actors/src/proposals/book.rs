@@ -138,13 +138,17 @@ impl Book {
         Some((proposal, self.body(request.height, request.value)?))
     }
 
-    /// A verified proposal: its block is wanted.
-    pub fn accept(&mut self, proposal: &Signed<Proposal>) {
+    /// Somebody verified a proposal and wants its block: here it is, or it is awaited from now on.
+    pub fn accept(&mut self, proposal: &Signed<Proposal>) -> Option<Arrived> {
         let (height, round, value) = place(&proposal.message);
         self.note(proposal);
-        if self.is_near(height) && !self.bodies.contains_key(&(height, value)) {
+        if let Some(body) = self.bodies.get(&(height, value)) {
+            return Some(Arrived { proposal: proposal.clone(), body: body.clone() });
+        }
+        if self.is_near(height) {
             self.awaited.entry((height, round)).or_insert(false);
         }
+        None
     }
 
     /// What to ask for again: of its sender, streams to which nothing came since the last call; of everybody, blocks that
@@ -352,11 +356,12 @@ mod tests {
     fn a_block_that_nobody_streams_is_asked_of_everybody() {
         let mut book = book();
         let proposal = start(5, 0, 10).proposal;
-        book.accept(&proposal);
+        assert_eq!(book.accept(&proposal), None);
         assert_eq!(book.stale(), []);
         assert_eq!(book.stale()[0].0, None);
         feed(&mut book, 5, 0, 10);
         assert_eq!(book.stale(), []);
+        assert_eq!(book.accept(&proposal).unwrap().body, body(10).1);
     }
 
     #[test]

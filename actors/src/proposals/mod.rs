@@ -6,7 +6,7 @@
 //! | `Part`      | p2p        | none; a block that became whole goes to consensus          |
 //! | `Want`      | p2p        | none; the parts go to that peer                            |
 //! | `Keep`      | consensus  | none; a block of our own, or one read back                 |
-//! | `Accept`    | consensus  | none; a verified proposal, whose block is wanted           |
+//! | `Accept`    | consensus  | none; a verified proposal's block is handed on or awaited  |
 //! | `Note`      | signer     | none; a proposal has left                                  |
 //! | `Stream`    | consensus  | none; start and parts go to everybody                      |
 //! | `Body`      | consensus  | the undecided block with that hash                         |

@@ -16,6 +16,8 @@ use super::{
 use crate::{consensus::ConsensusMailbox, execution::Decided, ledger::Ledger, p2p::Peers};
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// A block that was handed on and is not committed after this long is fetched again.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What sync is made of; handed to each incarnation.
 #[derive(Clone)]
@@ -34,8 +36,8 @@ struct Sync {
     plan: Plan<Fetched>,
     incoming: Incoming,
     tip: Height,
-    /// Handed to consensus and not committed yet.
-    handed: Option<Height>,
+    /// Handed to consensus and not committed yet, and since when.
+    handed: Option<(Height, Duration)>,
 }
 
 /// The child of the tree.
@@ -118,7 +120,7 @@ impl Sync {
         self.tip = self.tip.max(height);
         self.plan.committed(height, self.now());
         self.incoming.committed(self.tip);
-        if self.handed.is_some_and(|handed| handed <= self.tip) {
+        if self.handed.is_some_and(|(handed, _)| handed <= self.tip) {
             self.handed = None;
         }
     }
@@ -129,7 +131,10 @@ impl Sync {
         if self.tip < tip {
             self.committed(tip);
         }
-        for request in self.plan.requests(self.now()) {
+        // Consensus may have restarted with it in hand: it is fetched again.
+        let now = self.now();
+        self.handed.take_if(|(_, since)| *since + COMMIT_PATIENCE < now);
+        for request in self.plan.requests(now) {
             debug!(peer = %request.peer, from = %request.from, count = request.count, "asking for blocks");
             let wanted = GetBlocks { from: request.from, count: request.count as u32 };
             self.parts.peers.say(Some(request.peer), Wire::GetBlocks(wanted));
@@ -145,7 +150,7 @@ impl Sync {
         let Some((height, peer, Fetched { certificate, body })) = self.plan.next() else { return };
         if self.parts.consensus.synced(Decided { certificate, body }) {
             debug!(%height, %peer, "block fetched");
-            self.handed = Some(height);
+            self.handed = Some((height, self.now()));
         }
     }
 
