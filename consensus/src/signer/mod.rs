@@ -281,9 +281,7 @@ impl Signer {
 
     fn agree(&mut self, height: Height, message: Unreleased<ConsensusMessage>) -> Result<(), SignerError> {
         let is_silent = guard::said_by(self.identity.key, message.content()).is_empty();
-        let agreed = if is_silent {
-            Ok(Vec::new())
-        } else if self.sabotage.no_guard {
+        let agreed = if is_silent || self.sabotage.no_guard {
             Ok(Vec::new())
         } else if self.may_speak(height) {
             self.guard.check(message.content())
