@@ -17,6 +17,8 @@ pub struct Scenario {
     pub crash_after: Option<u64>,
     /// Now and then consensus alone is restarted, with its signer alive.
     pub restarts_consensus: bool,
+    /// The third validator's machine is restored from a copy of its disk that was made a while before.
+    pub restores_copy: bool,
     /// No key has a record: it is made when a majority answers that the chain has no history.
     pub is_fresh: bool,
     /// The first validator's key runs twice.
@@ -49,6 +51,7 @@ const QUIET: Scenario = Scenario {
     parts: false,
     crash_after: None,
     restarts_consensus: false,
+    restores_copy: false,
     is_fresh: false,
     has_twin: false,
     proposer: Proposer::Honest,
@@ -68,6 +71,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "crashes", crash_after: Some(300), ..TROUBLED },
     Scenario { name: "storm", crash_after: Some(120), weather: Weather::LOSSY, parts: true, restarts_consensus: true, ..TROUBLED },
     Scenario { name: "restarts", restarts_consensus: true, ..TROUBLED },
+    Scenario { name: "restored", restores_copy: true, ..TROUBLED },
     Scenario { name: "twin", has_twin: true, ..TROUBLED },
     Scenario { name: "twin-crashes", has_twin: true, crash_after: Some(300), parts: true, ..TROUBLED },
     Scenario { name: "silent", proposer: Proposer::Silent, crash_after: Some(600), ..TROUBLED },

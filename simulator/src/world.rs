@@ -22,6 +22,8 @@ use crate::{
     scenario::{Proposer, Scenario},
 };
 
+/// Whose disk is copied and restored.
+const COPIED: usize = 2;
 const PART_EVERY_MS: u64 = 1_500;
 const RESTART_EVERY_MS: u64 = 700;
 /// How long peers take to notice that somebody is gone, or back.
@@ -39,6 +41,8 @@ enum Occurrence {
     Parts,
     Joins,
     RestartsConsensus,
+    Copies,
+    Restores,
     Heals,
 }
 
@@ -63,6 +67,8 @@ pub struct World {
     network: Network,
     oracle: Oracle,
     has_healed: bool,
+    /// A copy of a disk, made earlier.
+    copy: Option<LossyDisk>,
     report: Report,
 }
 
@@ -91,6 +97,7 @@ impl World {
             oracle,
             genesis,
             has_healed: false,
+            copy: None,
             report: Report::default(),
         }
     }
@@ -98,7 +105,7 @@ impl World {
     /// Runs to the end: trouble, healing, and the progress that must follow.
     pub fn run(mut self) -> Report {
         self.prepare();
-        let mut goal = None;
+        let (mut goal, mut healed_at) = (None, Duration::ZERO);
         let deadline = Duration::from_millis(self.scenario.trouble_ms + self.scenario.bound_ms);
         while let Some(Reverse((at, number))) = self.queue.pop() {
             let Some(occurrence) = self.occurrences.remove(&number) else { continue };
@@ -111,11 +118,13 @@ impl World {
             self.happen(occurrence);
             if self.has_healed && goal.is_none() {
                 goal = Some(Height(self.highest().0 + self.scenario.heights_after));
+                healed_at = self.now;
             }
             if goal.is_some_and(|goal| self.lowest_honest() >= goal) {
                 break;
             }
         }
+        self.report.recovery_ms_max = self.now.saturating_sub(healed_at).as_millis() as u64;
         self.finish(goal)
     }
 
@@ -132,6 +141,12 @@ impl World {
         }
         if self.scenario.restarts_consensus {
             self.later(Duration::from_millis(RESTART_EVERY_MS), Occurrence::RestartsConsensus);
+        }
+        if self.scenario.restores_copy {
+            let copied = self.random_ms(self.scenario.trouble_ms / 4, self.scenario.trouble_ms / 2);
+            let restored = copied + self.random_ms(0, self.scenario.trouble_ms / 3);
+            self.later(copied, Occurrence::Copies);
+            self.later(restored, Occurrence::Restores);
         }
         self.later(Duration::from_millis(self.scenario.trouble_ms), Occurrence::Heals);
     }
@@ -188,6 +203,8 @@ impl World {
                 self.later(after, Occurrence::RestartsConsensus);
             }
             Occurrence::Parts | Occurrence::Joins | Occurrence::RestartsConsensus => {}
+            Occurrence::Copies => self.copy = Some(oracle::copy(&self.nodes[COPIED].disk)),
+            Occurrence::Restores => self.restore(),
             Occurrence::Heals => self.heal(),
         }
     }
@@ -200,6 +217,15 @@ impl World {
             life.fuse().mend();
         }
         self.notice_all();
+    }
+
+    /// The machine is gone, and a copy of its disk runs in its place.
+    fn restore(&mut self) {
+        let Some(copy) = self.copy.take() else { return };
+        self.crash(COPIED);
+        self.nodes[COPIED].identity.is_restored = true;
+        self.nodes[COPIED].disk = copy;
+        self.oracle.restored(COPIED, life::tip_of(&self.nodes[COPIED].disk));
     }
 
     fn begin(&mut self, node: usize) {
@@ -341,6 +367,7 @@ fn identities(scenario: &Scenario, genesis: &Genesis, sabotage: Option<Sabotage>
             proposer,
             is_byzantine: is_twin || proposer == Proposer::WrongBody,
             is_fresh: scenario.is_fresh,
+            is_restored: false,
             sabotage,
         }
     };

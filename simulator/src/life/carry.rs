@@ -59,7 +59,12 @@ impl Life {
                 hands.oracle.report(Kind::Health, format!("node {}: {fatal}", self.us.index));
                 hands.later.push((Duration::from_millis(1), Task::RestartConsensus));
             }
-            Action::RoundStarted { .. } | Action::SigningChanged(_) => {}
+            Action::SigningChanged(signing) => {
+                if signing.state == SigningState::Halted && !self.us.is_byzantine {
+                    hands.oracle.report(Kind::Health, format!("node {} has stopped signing: {}", self.us.index, signing.text));
+                }
+            }
+            Action::RoundStarted { .. } => {}
         }
         Ok(())
     }
@@ -108,7 +113,10 @@ impl Life {
 
     pub(super) fn commit(&mut self, certificate: Certificate, hands: &mut Hands<'_>) -> Outcome {
         let height = certificate.height;
+        let block_time_ms = now(hands.now).unix_ms;
+        let committed = Event::Committed { height, validators: hands.genesis.told(self.us.index), block_time_ms };
         if height <= self.store.tip() {
+            self.events.push_back(committed);
             return Ok(());
         }
         let Some(body) = self.store.bodies.get(&certificate.value).cloned() else {
@@ -118,14 +126,13 @@ impl Life {
             return Ok(());
         };
         let is_synced = self.us.sabotage != Some(Sabotage::SkipCommitSync);
-        let committed = self.store.commit(Decided { certificate, body }, is_synced);
-        self.disk(committed, hands)?;
+        let written = self.store.commit(Decided { certificate, body }, is_synced);
+        self.disk(written, hands)?;
         hands.oracle.committed(self.us.index, height);
         self.signer.committed(height);
         self.accepted.clear();
         self.synced.clear();
-        let block_time_ms = now(hands.now).unix_ms;
-        self.events.push_back(Event::Committed { height, validators: hands.genesis.told(self.us.index), block_time_ms });
+        self.events.push_back(committed);
         self.fetch_block(hands);
         Ok(())
     }
@@ -148,6 +155,8 @@ impl Life {
             signer::Action::Begin | signer::Action::Sign { .. } | signer::Action::SyncFirst { .. } => true,
             // Others were faster: this key begins without a record in a network that has a history.
             signer::Action::Recover => verdict.code == Some("E-SIGN-NO-RECORD") && self.us.is_fresh,
+            // A disk from the past: others hold what its journal lacks.
+            signer::Action::Abstain { .. } => self.us.is_restored,
             _ => false,
         };
         if !is_normal && !self.us.is_byzantine {

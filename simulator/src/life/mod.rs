@@ -12,7 +12,7 @@ use std::{
 
 use consensus::{
     core::Crypto,
-    host::{self, Action, Batch, Event, Host, Now, ProposedBlock, Recipient, Remembered, Start, TimerId, Uncommitted, Verdict},
+    host::{self, Action, Batch, Event, Host, Now, ProposedBlock, Recipient, Remembered, SigningState, Start, TimerId, Uncommitted, Verdict},
     signer::{self, Incarnation, OnMissing, Signer},
 };
 use primitives::{Address, B256, Bytes, Certificate, Height, NodeId, Proposal, Round};
@@ -72,6 +72,12 @@ pub fn provision(us: &Identity, genesis: &Genesis, disk: &primitives::LossyDisk)
     made.expect("an empty memory disk takes a promise");
 }
 
+/// Tip of the ledger on `disk`.
+pub fn tip_of(disk: &primitives::LossyDisk) -> Height {
+    let disk = FusedDisk { disk: disk.clone(), fuse: Fuse::new(None) };
+    Store::open(disk).map(|store| store.tip()).unwrap_or_default()
+}
+
 /// What a node is, over all its lives.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity {
@@ -82,6 +88,8 @@ pub struct Identity {
     pub is_byzantine: bool,
     /// Nobody has ever started it: there is no record of its key.
     pub is_fresh: bool,
+    /// Its disk was replaced by an older copy.
+    pub is_restored: bool,
     pub sabotage: Option<Sabotage>,
 }
 

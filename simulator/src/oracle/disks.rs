@@ -2,7 +2,19 @@
 
 use std::{cell::Cell, path::Path};
 
-use primitives::{Height, LossyDisk};
+use primitives::{Disk, Height, LossyDisk};
+
+/// A disk that holds what a power cut would leave of `disk`: a backup.
+pub fn copy(disk: &LossyDisk) -> LossyDisk {
+    let backup = LossyDisk::new();
+    disk.any_durable(|path, bytes| {
+        let copied = backup.open(path).and_then(|mut file| file.write_at(0, bytes).and_then(|()| file.sync()));
+        let named = backup.sync_directory(path.parent().unwrap_or(Path::new("")));
+        copied.and(named).expect("a memory disk takes files");
+        false
+    });
+    backup
+}
 
 /// Whether any durable file holds `body`, wherever it is kept: by itself, in a journal, in the ledger.
 pub fn holds_body(disk: &LossyDisk, body: &[u8]) -> bool {

@@ -18,7 +18,7 @@ mod statements;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use disks::may_leave;
-pub use disks::{holds_body, lacks_journal};
+pub use disks::{copy, holds_body, lacks_journal};
 use primitives::{
     Address, B256, Bytes, Certificate, ConsensusMessage, Height, LossyDisk, Proposal, PublicKey, Round, Signature, Signed, Vote, VoteKind, keccak256,
 };
@@ -179,8 +179,11 @@ impl Oracle {
         if height != before.next() {
             self.report(Kind::HeightOrder, format!("node {node} committed height {height} after {before}"));
         }
-        let lowest = self.tips.values().min().copied().unwrap_or_default();
-        self.statements.forget_below(lowest);
+    }
+
+    /// A node's disk was replaced by an older copy: it may begin anywhere.
+    pub fn restored(&mut self, node: usize, tip: Height) {
+        self.tips.insert(node, tip);
     }
 
     /// A node says that it saw this validator contradict itself.

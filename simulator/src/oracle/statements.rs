@@ -7,7 +7,7 @@ use primitives::{Address, B256, Height, Proposal, Round, Vote, VoteKind};
 /// Prevotes or precommits of one height and round, by validator: one for honest ones, in the order of their appearance.
 type Tally = HashMap<Address, Vec<Option<B256>>>;
 
-/// Everything that was said at the heights that are still looked at.
+/// Everything that was said.
 #[derive(Default)]
 pub struct Statements {
     votes: BTreeMap<(Height, VoteKind, Round), Tally>,
@@ -72,13 +72,6 @@ impl Statements {
         let before = *self.bodies.entry((height, round, proposer)).or_insert(hash);
         let is_other = before != hash;
         is_other.then(|| format!("{proposer} sent the bodies {before} and {hash} at height {height}, round {round}")).into_iter().collect()
-    }
-
-    /// Heights below this are not looked at any more.
-    pub fn forget_below(&mut self, height: Height) {
-        self.votes.retain(|(of, ..), _| *of >= height);
-        self.proposals.retain(|(of, ..), _| *of >= height);
-        self.bodies.retain(|(of, ..), _| *of >= height);
     }
 
     fn has_polka(&self, height: Height, round: Round, value: B256, powers: &Powers) -> bool {
