@@ -8,7 +8,7 @@ use std::{
 
 use consensus::{
     core::Crypto,
-    host::{Event, Host, Now, ProposedBlock, Remembered, Start, TimerId},
+    host::{Event, Host, NotReleased, Now, ProposedBlock, Remembered, Start, TimerId},
 };
 use parking_lot::Mutex;
 use primitives::{Address, B256, Bytes, Clock, Genesis, Height, NodeId, Round, SecretKey, limits};
@@ -29,6 +29,8 @@ use crate::{
 
 /// The shortest wait for a proposer that is likely to be away.
 const PROPOSE_FLOOR: Duration = Duration::from_millis(150);
+/// How long a release rests that found no room on the disk.
+const NO_SPACE_PAUSE: Duration = Duration::from_secs(1);
 /// The host's word for waiting until enough validators have said what they hold of us.
 const GATE: &str = "gate";
 /// Blocks of the height after the current one that are kept until it begins.
@@ -144,6 +146,9 @@ impl Consensus {
         match &event {
             Event::Committed { height, .. } => self.committed(*height),
             Event::Elapsed(timer) => drop(self.timers.remove(timer)),
+            Event::NotReleased { why: NotReleased::NoSpace, .. } => {
+                context.after(NO_SPACE_PAUSE, Message::Happened(Box::new(Event::Retry))).detach();
+            }
             _ => {}
         }
         let is_commit = matches!(event, Event::Committed { .. });
