@@ -14,6 +14,9 @@ impl Host {
     pub(super) fn on_peer_up(&mut self, node: NodeId, validator: Option<Address>) {
         self.proposers.up(node, validator);
         self.helped.retain(|(helped, _), _| *helped != node);
+        if validator.is_some() {
+            self.ask_soon();
+        }
         self.resend(node);
     }
 

@@ -16,6 +16,8 @@ use crate::{
 
 /// How often those who have not answered are asked again.
 const ASK_PERIOD: Duration = Duration::from_secs(1);
+/// After how long a validator that has just come is asked.
+const ASK_SOON: Duration = Duration::from_millis(20);
 
 /// Carries out [`Action::JudgeSigning`] on a signer: what its journal lacks of `claims` is a regression.
 pub fn judge_signing(
@@ -40,6 +42,13 @@ impl Host {
         self.actions.push(Action::OpenJournal { height: self.height });
         self.ask_standings();
         self.check_gate();
+    }
+
+    /// A validator has come: it was not there when everybody was asked. Sessions that come up together are asked together.
+    pub(super) fn ask_soon(&mut self) {
+        if self.phase == Phase::Gate {
+            self.actions.push(Action::Schedule { timer: TimerId::Gate, after: ASK_SOON });
+        }
     }
 
     pub(super) fn ask_standings(&mut self) {

@@ -314,6 +314,17 @@ fn hear(host: &mut Host, message: ConsensusMessage) -> Vec<Action> {
     host.handle(Event::Message { from: node_id(2), message }, Now::default())
 }
 
+#[test]
+fn a_validator_that_comes_while_we_wait_for_answers_is_asked_at_once() {
+    let config = Config { parameters: ConsensusParameters::default(), propose_floor: Duration::from_millis(150) };
+    let start = Start { tip: None, tip_time_ms: 0, validators: set(4), crypto: crypto(1), remembered: Remembered::default() };
+    let mut host = Host::new(config, start);
+    host.begin(Now::default());
+    let actions = host.handle(Event::PeerUp { node: node_id(2), validator: Some(key(2).address()) }, Now::default());
+    let is_soon = |action: &Action| matches!(action, Action::Schedule { timer: TimerId::Gate, after } if *after < Duration::from_millis(100));
+    assert!(actions.iter().any(is_soon));
+}
+
 /// Not ours to propose.
 fn foreign_round(height: u64) -> u32 {
     (0..4).find(|round| set(4).proposer(Height(height), Round(*round)).address != key(1).address()).unwrap()
