@@ -60,11 +60,20 @@ mod tests {
     #[serde(transparent)]
     struct Wrapped(#[serde(with = "super")] Bytes);
 
+    /// A list is where a general implementation reserves what is claimed, before the first item is read.
     #[test]
-    fn a_claimed_length_reserves_nothing() {
-        let array_of_four_billion = [0xdd, 0xff, 0xff, 0xff, 0xff];
-        assert!(rmp_serde::from_slice::<Wrapped>(&array_of_four_billion).is_err());
-        let bytes_of_four_billion = [0xc6, 0xff, 0xff, 0xff, 0xff];
+    fn a_list_of_numbers_is_refused_whatever_length_it_claims() {
+        let three_numbers = [0x93, 1, 2, 3];
+        let claims_four_billion = [0xdd, 0xff, 0xff, 0xff, 0xff, 1];
+        for list in [&three_numbers[..], &claims_four_billion] {
+            let error = rmp_serde::from_slice::<Wrapped>(list).map(|Wrapped(bytes)| bytes).map_err(|error| error.to_string());
+            assert!(error.as_ref().is_err_and(|error| error.contains("invalid type: sequence")), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_shorter_than_they_claim_are_refused() {
+        let bytes_of_four_billion = [0xc6, 0xff, 0xff, 0xff, 0xff, 1];
         assert!(rmp_serde::from_slice::<Wrapped>(&bytes_of_four_billion).is_err());
     }
 
