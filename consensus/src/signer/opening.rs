@@ -1,0 +1,81 @@
+//! How a signer begins: what is on the disk, and what may be said before anybody was asked about it.
+
+use std::sync::Arc;
+
+use primitives::{B256, Disk, Height};
+
+use super::{
+    Found, Identity, JournalError, JournalFound, Record, Said, Signer, SignerError,
+    guard::Guard,
+    journal::{self, Journal, Reopened},
+    promise::{self, Promise},
+    records,
+    sabotage::Sabotage,
+};
+
+impl Signer {
+    /// Reads what is on `disk`. Until [`Signer::settle`] has heard the verdict on it, a key without a readable promise says
+    /// nothing, and a key whose journal is gone says nothing at the promised height or below. `seed` is 32 random bytes.
+    pub fn open(disk: Arc<dyn Disk>, identity: Identity, seed: B256) -> Result<Self, SignerError> {
+        let (promised, mut promise) = Promise::open(&*disk, &identity)?;
+        let mut heights = journal::list(&*disk, &identity).map_err(|source| SignerError::list(&*disk, source))?;
+        let highest = heights.pop();
+        let (found, reopened) = match highest.map(|height| Journal::open(&*disk, &identity, height)).transpose() {
+            Ok(reopened) => {
+                let reopened = reopened.flatten();
+                (reopened.as_ref().map_or(JournalFound::Missing, |reopened| JournalFound::Intact(reopened.journal.height())), reopened)
+            }
+            Err(JournalError::Damaged { height, .. }) => (JournalFound::Damaged(height), None),
+            Err(error) => return Err(error.into()),
+        };
+        let record = Record {
+            promise: promised,
+            promise_file: disk.locate(&promise::path(&identity)).display().to_string(),
+            journal: found,
+            journal_file: disk.locate(&journal::path(&identity, highest.unwrap_or_default())).display().to_string(),
+            has_others: promise::has_others(&*disk, &identity).map_err(|source| SignerError::list(&*disk, source))?,
+        };
+        let mute_through = match (promised, found) {
+            (Found::Whole(promised), JournalFound::Intact(journal)) if promised <= journal => Height::GENESIS,
+            (Found::OneSlot(good), JournalFound::Intact(journal)) if good <= journal => {
+                promise.as_mut().map(|promise| promise.raise(journal)).transpose()?;
+                Height::GENESIS
+            }
+            (Found::Whole(promised), JournalFound::Damaged(journal)) => promised.max(journal),
+            (Found::Whole(promised), _) => promised,
+            _ => {
+                promise = None;
+                Height(u64::MAX)
+            }
+        };
+        let (journal, said) = restore(reopened)?;
+        let guard = Guard::new(identity.key, journal.as_ref().map(Journal::height).unwrap_or_default(), said);
+        Ok(Self {
+            disk,
+            identity,
+            record,
+            promise,
+            journal,
+            leftovers: heights,
+            guard,
+            height: None,
+            committed: Height::GENESIS,
+            mute_through,
+            incarnation: None,
+            pending: Vec::new(),
+            held: Vec::new(),
+            refused: 0,
+            failed: None,
+            seed,
+            journals_made: 0,
+            sabotage: Sabotage::default(),
+        })
+    }
+}
+
+fn restore(reopened: Option<Reopened>) -> Result<(Option<Journal>, Vec<Said>), SignerError> {
+    let Some(Reopened { journal, groups, was_torn, mended }) = reopened else { return Ok((None, Vec::new())) };
+    let said = records::read(&groups).map_err(|source| SignerError::unreadable(&journal, source))?.said;
+    tracing::info!(height = %journal.height(), file = journal.shown(), groups = groups.len(), was_torn, mended, "journal opened");
+    Ok((Some(journal), said))
+}
