@@ -13,6 +13,9 @@ use crate::{Entry, Origin, Unreleased};
 /// Entries and messages that may wait before new messages from peers are turned away.
 const MAX_WAITING: usize = 8_192;
 
+/// Entries that wait at most for a message to be released with.
+const MAX_UNFLUSHED: usize = 64;
+
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     waiting: VecDeque<Waiting>,
@@ -70,7 +73,7 @@ impl Outbox {
 
     /// The next thing to do: a release when none is under way, or what waited for a release that needs none.
     pub fn next(&mut self) -> Vec<Action> {
-        if self.under_way.is_some() {
+        if self.under_way.is_some() || !self.is_due() {
             return Vec::new();
         }
         let Some(Waiting { height, to, entries, messages, then }) = self.waiting.pop_front() else { return Vec::new() };
@@ -81,6 +84,13 @@ impl Outbox {
         let batch = Batch { ticket: self.tickets, height, to, entries, messages: messages.clone() };
         self.under_way = Some(UnderWay { ticket: self.tickets, height, to, messages, then, is_parked: false });
         vec![Action::Release(batch)]
+    }
+
+    /// Entries alone can wait for the next message that follows from them: until then losing them costs nothing but asking
+    /// again, and each sync is the dearest thing a height does.
+    fn is_due(&self) -> bool {
+        let has_follower = self.waiting.iter().any(|waiting| !waiting.messages.is_empty() || !waiting.then.is_empty());
+        has_follower || MAX_UNFLUSHED <= self.waiting.iter().map(|waiting| waiting.entries.len()).sum()
     }
 
     /// The batch with this ticket was released; nothing if it is not the one under way.
@@ -155,6 +165,11 @@ mod tests {
         Entry::Timeout(TimeoutEntry { height: Height(1), round: Round(round), step: Step::Propose })
     }
 
+    fn followed(mut outbox: Outbox) -> Outbox {
+        outbox.then(Height(1), Action::AskRound);
+        outbox
+    }
+
     fn rounds(actions: &[Action]) -> Vec<u32> {
         let [Action::Release(batch)] = actions else { panic!("{actions:?}") };
         let round = |entry: &Entry| if let Entry::Timeout(timeout) = entry { timeout.round.0 } else { 0 };
@@ -165,12 +180,23 @@ mod tests {
     fn what_comes_during_a_release_gathers_in_the_next() {
         let mut outbox = Outbox::default();
         outbox.append(entry(1));
+        let mut outbox = followed(outbox);
         assert_eq!(rounds(&outbox.next()), [1]);
         outbox.append(entry(2));
         outbox.append(entry(3));
+        let mut outbox = followed(outbox);
         assert!(outbox.next().is_empty());
         outbox.released(1);
         assert_eq!(rounds(&outbox.next()), [2, 3]);
+    }
+
+    #[test]
+    fn entries_from_which_nothing_follows_wait_for_company() {
+        let mut outbox = Outbox::default();
+        (1..MAX_UNFLUSHED as u32).for_each(|round| outbox.append(entry(round)));
+        assert!(outbox.next().is_empty());
+        outbox.append(entry(0));
+        assert_eq!(rounds(&outbox.next()).len(), MAX_UNFLUSHED);
     }
 
     #[test]
@@ -194,6 +220,7 @@ mod tests {
     fn a_parked_batch_is_tried_again_without_its_contents() {
         let mut outbox = Outbox::default();
         outbox.append(entry(1));
+        let mut outbox = followed(outbox);
         outbox.next();
         assert_eq!(outbox.retry(), None);
         outbox.park(1);

@@ -362,7 +362,7 @@ fn entries_and_messages_leave_in_one_batch_and_only_one_is_under_way() {
     let more = hear(&mut host, ConsensusMessage::Vote(vote(2, VoteKind::Prevote, 1, 0, None)));
     assert!(released(&more).is_empty());
     let after = host.handle(Event::Released { ticket: 1 }, Now::default());
-    assert!(matches!(&after[..], [Action::Release(batch)] if batch.entries.len() == 1));
+    assert!(after.is_empty(), "nothing follows from another's vote yet: {after:?}");
     assert_eq!(host.status().last_signed.unwrap().step, "prevote");
 }
 
@@ -393,7 +393,7 @@ fn a_block_is_voted_for_only_when_its_body_is_durable() {
     let [Action::Release(batch)] = &durable.iter().filter(|action| matches!(action, Action::Release(_))).cloned().collect::<Vec<_>>()[..] else {
         panic!()
     };
-    assert_eq!(batch.entries[0].name(), "body", "a small body rides in the same group");
+    assert!(batch.entries.iter().any(|entry| entry.name() == "body"), "a small body rides in the same group");
     assert_eq!(released(&durable), ["prevote"]);
 }
 
