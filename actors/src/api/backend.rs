@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use alloy_consensus::{Sealable, transaction::SignerRecoverable};
+use alloy_consensus::{Sealable, Transaction as _, transaction::SignerRecoverable};
 use alloy_eips::eip7840::BlobParams;
-use api::{AccountState, BackendError, BlockRef, Call, Criterion, DecidedBlock, Found, Health, PeerStatus, SealedHeader, SyncStatus};
+use api::{AccountState, BackendError, BlockRef, Call, Criterion, DecidedBlock, Found, Health, PeerStatus, Rejection, SealedHeader, SyncStatus};
 use arc_swap::ArcSwapOption;
 use execution::{CallOutcome, StateReader};
 use primitives::{Address, B256, Block, Body, Bytes, Clock, Genesis, Height, U256};
@@ -198,6 +198,9 @@ impl api::Backend for Backend {
 
     async fn submit(&self, raw: Bytes) -> Result<B256, BackendError> {
         let pooled = self.sources.admission.examine(&raw).map_err(convert::inadmissible)?;
+        if pooled.transaction.chain_id().is_none() {
+            return Err(Rejection::Unprotected.into());
+        }
         if self.ledger().location(&pooled.hash).map_err(convert::read)?.is_some() {
             return Err(convert::rejected(crate::mempool::Rejected::AlreadyKnown));
         }

@@ -110,7 +110,7 @@ fn judge(chain: &ChainHealth, clock: &ClockHealth, actors: &ActorsHealth, seen: 
     match consensus.signing {
         Signing::Enabled | Signing::None => {}
         Signing::Halted => down.push(format!("signing is halted: {}", seen.why)),
-        other => degraded.push(format!("signing is {other:?}: {}", seen.why).to_lowercase()),
+        other => degraded.push(format!("signing is {}: {}", word(other), seen.why)),
     }
     if chain.sync.state != "synced" {
         degraded.push(format!("{} heights behind", chain.sync.behind));
@@ -142,13 +142,25 @@ pub(super) async fn readiness(sources: &Sources) -> Vec<Criterion> {
     let has_quorum = seen.power_needed <= seen.power_online;
     criteria.push(criterion("quorum_online", has_quorum, format!("power {} of {} needed", seen.power_online, seen.power_needed)));
     let signs = matches!(seen.signing, Signing::Enabled | Signing::None);
-    criteria.push(criterion("signing", signs, format!("{:?} {}", seen.signing, seen.why).trim().to_lowercase()));
+    criteria.push(criterion("signing", signs, format!("{} {}", word(seen.signing), seen.why).trim().to_owned()));
     let actors = actors(sources);
     let up = actors.count(ChildState::Running);
     criteria.push(criterion("actors_running", up == actors.children.len(), format!("{up} of {}", actors.children.len())));
     let skew = sources.peers.clock_offset_ms().unwrap_or_default();
     criteria.push(criterion("clock", skew.abs() < SKEW_UNFIT_MS, format!("{skew} ms from the peers' median")));
     criteria
+}
+
+/// As `/health.consensus.signing` says it.
+fn word(signing: Signing) -> &'static str {
+    match signing {
+        Signing::Enabled => "enabled",
+        Signing::SyncOnly => "sync-only",
+        Signing::Observing => "observing",
+        Signing::Refused => "refused",
+        Signing::Halted => "halted",
+        Signing::None => "none",
+    }
 }
 
 async fn reachable(name: &str, address: SocketAddr) -> Criterion {

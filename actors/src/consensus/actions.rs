@@ -5,7 +5,7 @@ use consensus::{
     host::{Action, CommitOrigin, Event, Signing, SigningState, TimerId},
 };
 use opentelemetry::KeyValue;
-use primitives::{B256, Body, Certificate, Height, NodeId, Proposal, Signed, Standing};
+use primitives::{B256, Body, Certificate, Height, Proposal, Signed, Standing};
 use supervision::{Context, Fault};
 use tracing::{debug, error, info, warn};
 use wire::{
@@ -55,7 +55,7 @@ impl Consensus {
                 self.bodies.insert((entry.height, entry.value), entry.body);
             }
             Action::Commit { certificate, origin } => self.commit(certificate, origin, context)?,
-            Action::AskStandings => self.ask_standing(None),
+            Action::AskStandings => self.ask_standings(),
             Action::Answer { question, standing } => self.answer(question, standing),
             Action::AskRound => parts.peers.say(None, Wire::CurrentRequest(CurrentRequest { height: self.height })),
             Action::AnnounceTip { to } => {
@@ -93,6 +93,8 @@ impl Consensus {
             CommitOrigin::Decided => "decided",
             CommitOrigin::Synced => "synced",
         };
+        // The next incarnation must know what was handed over, or it would wait for ever to hear that it is committed.
+        *self.parts.remembered.lock() = self.host.remembered();
         self.parts.metrics.decisions.add(1, &[KeyValue::new("origin", origin)]);
         let body = self.body(height, value)?;
         tasks::commit(&self.parts, context, Decided { certificate, body }, value);
@@ -109,10 +111,9 @@ impl Consensus {
         Ok(Body::decode(&bytes)?)
     }
 
-    /// Asks one peer, or everybody, what they hold of us.
-    pub(super) fn ask_standing(&self, peer: Option<NodeId>) {
+    fn ask_standings(&self) {
         if let Some(validator) = self.us() {
-            self.parts.peers.say(peer, Wire::StandingRequest(StandingRequest { nonce: self.nonce, validator }));
+            self.parts.peers.say(None, Wire::StandingRequest(StandingRequest { nonce: self.nonce, validator }));
         }
     }
 

@@ -31,8 +31,6 @@ use crate::{
 const PROPOSE_FLOOR: Duration = Duration::from_millis(150);
 /// How long a release rests that found no room on the disk.
 const NO_SPACE_PAUSE: Duration = Duration::from_secs(1);
-/// The host's word for waiting until enough validators have said what they hold of us.
-const GATE: &str = "gate";
 /// Blocks of the height after the current one that are kept until it begins.
 const MAX_EARLY_BLOCKS: usize = 16;
 
@@ -152,14 +150,7 @@ impl Consensus {
             _ => {}
         }
         let is_commit = matches!(event, Event::Committed { .. });
-        let newcomer = match &event {
-            Event::PeerUp { node, validator: Some(_) } => Some(*node),
-            _ => None,
-        };
         self.tell(event, context)?;
-        if let Some(newcomer) = newcomer.filter(|_| self.host.status().step == GATE) {
-            self.ask_standing(Some(newcomer));
-        }
         if is_commit {
             for arrived in std::mem::take(&mut self.early) {
                 self.arrived(arrived, context)?;

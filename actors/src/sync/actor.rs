@@ -127,9 +127,8 @@ impl Sync {
 
     /// Blocks that were committed while nobody told us count too.
     fn look(&mut self) -> Result<(), Fault> {
-        let tip = self.parts.ledger.tip()?;
-        if self.tip < tip {
-            self.committed(tip);
+        if let Some(height) = self.plan.stored(self.parts.ledger.tip()?) {
+            self.committed(height);
         }
         // Consensus may have restarted with it in hand: it is fetched again.
         let now = self.now();

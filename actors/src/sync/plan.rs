@@ -35,6 +35,8 @@ pub struct Request {
 #[derive(Debug)]
 pub struct Plan<B> {
     tip: Height,
+    /// Where the ledger ended when it was looked at last.
+    stored: Height,
     /// When the tip moved last, or when the first peer came to be ahead of it.
     still_since: Option<Duration>,
     peers: HashMap<NodeId, Peer>,
@@ -57,7 +59,7 @@ struct Open {
 impl<B> Plan<B> {
     /// A plan for a node whose highest committed block is `tip`.
     pub fn new(tip: Height) -> Self {
-        Self { tip, still_since: None, peers: HashMap::new(), open: Vec::new(), arrived: BTreeMap::new() }
+        Self { tip, stored: tip, still_since: None, peers: HashMap::new(), open: Vec::new(), arrived: BTreeMap::new() }
     }
 
     /// `peer` says that its highest committed block is `tip`.
@@ -81,6 +83,15 @@ impl<B> Plan<B> {
         let tip = self.tip;
         self.open.retain(|open| tip < open.last());
         self.still_since = (self.behind() > 0).then_some(now);
+    }
+
+    /// The ledger ends at `tip`. Says what to count as committed: what was there at the previous look and nobody told us of.
+    ///
+    /// What has only just got there is not counted, because consensus may not have heard of it yet, and a block that
+    /// reaches consensus before its turn is thrown away.
+    pub fn stored(&mut self, tip: Height) -> Option<Height> {
+        let before = std::mem::replace(&mut self.stored, tip);
+        (self.tip < before).then_some(before)
     }
 
     /// How many heights the best peer is ahead.
@@ -241,6 +252,17 @@ mod tests {
         plan.committed(Height(11), LATER);
         assert_eq!(plan.next(), Some((Height(12), peer(1), 12)));
         assert_eq!(plan.next(), None);
+    }
+
+    #[test]
+    fn a_block_that_is_stored_counts_when_consensus_had_time_to_hear_of_it() {
+        let mut plan = plan_behind(&[12]);
+        assert_eq!(plan.stored(Height(11)), None);
+        assert_eq!(plan.stored(Height(11)), Some(Height(11)));
+        plan.committed(Height(11), LATER);
+        assert_eq!(plan.stored(Height(12)), None);
+        plan.committed(Height(12), LATER);
+        assert_eq!(plan.stored(Height(12)), None);
     }
 
     #[test]
