@@ -1,1 +1,33 @@
-//! The product tested from outside. The tests are in `tests/it`; the binary here is `axolotl` under another name.
+//! The product tested from outside: the short tests are in `tests/it`, long campaigns and measurements are here.
+//!
+//! ```text
+//!   Network ---- processes, SIGKILL, their logs ----> History      which block, on whom, when
+//!   Load ------- transfers, acknowledgements -------> History      what became final
+//!   Observer --- a peer without a vote -------------> every vote and proposal that was heard, held against each other
+//!   campaigns -> Report                                            a table, or JSON
+//! ```
+//!
+//! A campaign fails when safety is in doubt, never because something was slow. Binary `axolotl-under-test` is `axolotl` under
+//! another name.
+
+pub mod campaigns;
+pub mod command;
+mod disk;
+mod free_ports;
+mod history;
+mod load;
+mod network;
+mod observer;
+mod process;
+mod report;
+mod statistics;
+mod transfer;
+mod validator;
+mod wait;
+
+pub use history::{Commit, History};
+pub use load::{Load, LoadReport};
+pub use network::{Network, Plan};
+pub use observer::Observer;
+pub use report::Report;
+pub use validator::Validator;

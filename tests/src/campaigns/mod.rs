@@ -1,0 +1,118 @@
+//! The campaigns, each a function from its settings to a report.
+
+mod heights;
+mod kill_all;
+mod kill_one;
+mod panics;
+mod restore;
+mod throughput;
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::Result;
+use primitives::PeerAddress;
+
+use crate::{
+    load::LoadReport,
+    network::{Network, Plan},
+    observer::Observer,
+    report::Report,
+    validator::Validator,
+};
+
+pub use heights::heights;
+pub use kill_all::{KillAll, kill_all};
+pub use kill_one::{KillOne, kill_one};
+pub use panics::{Panics, panics};
+pub use restore::restore;
+pub use throughput::throughput;
+
+/// How long a network may take to its first block, or a restarted one to its next.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// How long all that was acknowledged may take to be final after a campaign.
+const SETTLE_LIMIT: Duration = Duration::from_secs(60);
+
+/// What all campaigns take.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The binary that runs a validator.
+    pub program: PathBuf,
+    pub validators: usize,
+    pub seed: u64,
+    pub block_interval: Duration,
+    pub empty_block_interval: Duration,
+    /// `KEY=VALUE` of the configuration, for all validators.
+    pub settings: Vec<String>,
+    /// Keep homes and logs.
+    pub keep: bool,
+}
+
+impl Settings {
+    fn plan(&self) -> Plan {
+        let Self { program, validators, block_interval, empty_block_interval, settings, .. } = self.clone();
+        Plan { program, validators, block_interval, empty_block_interval, settings }
+    }
+
+    /// Says where homes and logs are, if they are kept.
+    fn finish(&self, network: &mut Network, report: &mut Report) {
+        if self.keep || !report.failures().is_empty() {
+            report.note(format!("homes and logs are kept in {}", network.keep().display()));
+        }
+    }
+}
+
+/// An observer of all validators of `network`.
+async fn observe(network: &Network, seed: u64) -> Result<Observer> {
+    Observer::start(network.genesis.domain(), network.validators.iter().map(peer).collect(), seed).await
+}
+
+fn peer(validator: &Validator) -> PeerAddress {
+    PeerAddress { node: None, host: "127.0.0.1".to_owned(), port: validator.ports.p2p }
+}
+
+/// Everything that must hold at the end of a campaign with processes.
+async fn check(network: &mut Network, observer: &Observer, report: &mut Report) -> Result<()> {
+    network.history.forks().into_iter().for_each(|fork| report.fail(fork));
+    observer.contradictions().into_iter().for_each(|contradiction| report.fail(contradiction));
+    let decided = network.history.decided(1);
+    for validator in network.validators.iter_mut() {
+        if let Some(status) = validator.ended_by_itself() {
+            report.fail(format!("{} ended by itself with {status}", validator.name));
+            continue;
+        }
+        let evidence = validator.metrics().await?.sum("consensus_evidence_total");
+        if evidence > 0.0 {
+            report.fail(format!("{} holds {evidence} pieces of evidence", validator.name));
+        }
+        if let Some(panic) = validator.log().lines().find(|line| line.contains("panicked")) {
+            report.fail(format!("{} panicked: {panic}", validator.name));
+        }
+        keeps(validator, &decided, report).await?;
+    }
+    report.figure("blocks held against each other", decided.len() as f64, "");
+    report.figure("votes and proposals held against each other", observer.count() as f64, "");
+    Ok(())
+}
+
+/// `validator` still has each of these blocks.
+async fn keeps(validator: &Validator, decided: &[(u64, primitives::B256)], report: &mut Report) -> Result<()> {
+    for (height, hash) in decided {
+        match validator.hash(*height).await? {
+            Some(now) if now == *hash => {}
+            now => report.fail(format!("{} has {now:?} at height {height}, where {hash} was committed", validator.name)),
+        }
+    }
+    Ok(())
+}
+
+fn check_load(load: &LoadReport, report: &mut Report) {
+    report.figure("transfers submitted", load.submitted as f64, "");
+    report.figure("transfers acknowledged", load.acknowledged as f64, "");
+    report.figure("transfers final", load.finalised as f64, "");
+    for refusal in &load.refused {
+        report.note(format!("a transfer was refused: {refusal}"));
+    }
+    if !load.lost.is_empty() {
+        report.fail(format!("{} acknowledged transfers are not final, among them {}", load.lost.len(), load.lost[0]));
+    }
+}

@@ -1,0 +1,162 @@
+//! `tests campaign NAME ...`
+
+use std::{io::Write, process::ExitCode, time::Duration};
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    campaigns::{KillAll, KillOne, Panics, Settings, heights, kill_all, kill_one, panics, restore, throughput},
+    report::Report,
+};
+
+/// Tests Axolotl from outside.
+#[derive(Debug, Parser)]
+#[command(name = "tests", arg_required_else_help = true)]
+pub struct Command {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Run a long campaign or a measurement; ends with 1 when safety is in doubt
+    Campaign(Campaign),
+}
+
+#[derive(Debug, Args)]
+struct Campaign {
+    #[command(subcommand)]
+    name: Name,
+    /// What random decisions grow from
+    #[arg(long, global = true, default_value_t = 1)]
+    seed: u64,
+    #[arg(long, global = true, default_value_t = 4)]
+    validators: usize,
+    /// Shortest time between blocks, in milliseconds
+    #[arg(long, global = true, value_name = "MS", default_value_t = 0)]
+    block_interval: u64,
+    /// Longest time between blocks when there is nothing to do, in milliseconds
+    #[arg(long, global = true, value_name = "MS", default_value_t = 0)]
+    empty_block_interval: u64,
+    /// Set a key of every validator's configuration
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Keep homes and logs
+    #[arg(long, global = true)]
+    keep: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Name {
+    /// Empty heights: how many a second, and what they cost
+    Heights {
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+    },
+    /// SIGKILL of one validator under load
+    KillOne {
+        #[arg(long, default_value_t = 5)]
+        rounds: u32,
+        /// Transfers a second
+        #[arg(long, default_value_t = 100)]
+        rate: u64,
+        /// How long the victim stays away
+        #[arg(long, default_value_t = 4)]
+        away: u64,
+    },
+    /// SIGKILL of all validators at random moments under load
+    KillAll {
+        #[arg(long, default_value_t = 20)]
+        rounds: u32,
+        /// Transfers a second
+        #[arg(long, default_value_t = 100)]
+        rate: u64,
+    },
+    /// Faults in every actor of one validator, all validators in one process
+    Panics {
+        #[arg(long, default_value_t = 1)]
+        rounds: u32,
+        /// Transfers a second
+        #[arg(long, default_value_t = 50)]
+        rate: u64,
+        /// Of panic, error, hang
+        #[arg(long, value_delimiter = ',', default_value = "panic,error,hang")]
+        kinds: Vec<String>,
+        /// Only these actors
+        #[arg(long, value_delimiter = ',')]
+        actors: Vec<String>,
+    },
+    /// One validator restored from an old copy of its whole directory
+    Restore {
+        /// Age of the copy
+        #[arg(long, default_value_t = 50)]
+        heights: u64,
+    },
+    /// Simple transfers
+    Load {
+        /// Transfers a second
+        #[arg(long, default_value_t = 500)]
+        rate: u64,
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+    },
+}
+
+/// Runs what the command line says. Campaigns start validators by this same program.
+pub fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode> {
+    let What::Campaign(campaign) = &command.what;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(campaign.threads()).enable_all().build()?;
+    let report = runtime.block_on(campaign.run())?;
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    let text = if campaign.json { format!("{:#}\n", report.json()) } else { report.table() };
+    out.write_all(text.as_bytes())?;
+    Ok(if report.failures().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Campaign {
+    /// As many as a node needs, when the nodes run in here.
+    fn threads(&self) -> usize {
+        if matches!(self.name, Name::Panics { .. }) { 8.max(4 * self.validators) } else { 4 }
+    }
+
+    async fn run(&self) -> Result<Report> {
+        let settings = Settings {
+            program: std::env::current_exe()?,
+            validators: self.validators,
+            seed: self.seed,
+            block_interval: Duration::from_millis(self.block_interval),
+            empty_block_interval: Duration::from_millis(self.empty_block_interval),
+            settings: self.settings.clone(),
+            keep: self.keep,
+        };
+        match &self.name {
+            Name::Heights { seconds } => heights(&settings, Duration::from_secs(*seconds)).await,
+            Name::KillOne { rounds, rate, away } => {
+                let options = KillOne { rounds: *rounds, rate: *rate, away: Duration::from_secs(*away) };
+                kill_one(&settings, options).await
+            }
+            Name::KillAll { rounds, rate } => kill_all(&settings, KillAll { rounds: *rounds, rate: *rate }).await,
+            Name::Panics { rounds, rate, kinds, actors } => {
+                let options = Panics { rounds: *rounds, rate: *rate, kinds: kinds.clone(), actors: actors.clone() };
+                panics(&settings, &options).await
+            }
+            Name::Restore { heights } => restore(&settings, *heights).await,
+            Name::Load { rate, seconds } => throughput(&settings, *rate, Duration::from_secs(*seconds)).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Command::command().debug_assert();
+    }
+}

@@ -1,0 +1,114 @@
+//! A network of real processes on loopback, in a directory of its own.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Result;
+use node::{
+    home::Home,
+    localnet::development_genesis,
+    network::{Member, make_home},
+    ports::Ports,
+};
+use primitives::Genesis;
+use rand::Rng;
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::{free_ports::free_ports, history::History, validator::Validator, wait::eventually};
+
+/// What a network should be like.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The binary that runs a validator: `PROGRAM start --home DIR`.
+    pub program: PathBuf,
+    pub validators: usize,
+    pub block_interval: Duration,
+    pub empty_block_interval: Duration,
+    /// `KEY=VALUE` of the configuration, for all validators.
+    pub settings: Vec<String>,
+}
+
+/// Homes of a network, before anybody runs.
+pub struct Homes {
+    directory: TempDir,
+    pub genesis: Genesis,
+    pub members: Vec<(Home, Member, Ports)>,
+}
+
+/// A network and its processes, which end with it.
+pub struct Network {
+    pub genesis: Genesis,
+    pub validators: Vec<Validator>,
+    pub history: History,
+    directory: TempDir,
+}
+
+impl Plan {
+    /// Makes the homes.
+    pub fn homes(&self, random: &mut impl Rng) -> Result<Homes> {
+        let failure = |failure: node::exit::Failure| anyhow::anyhow!("{failure}");
+        let directory = tempfile::Builder::new().prefix("axolotl-campaign-").tempdir()?;
+        let genesis = development_genesis(self.validators, Some(self.block_interval), Some(self.empty_block_interval)).map_err(failure)?;
+        let ports = free_ports(self.validators, random)?;
+        let members: Vec<_> = (0..self.validators).map(Member::development).collect();
+        let homes = (0..self.validators).map(|index| make_home(directory.path(), &members, index, &genesis, &ports).map_err(failure));
+        let homes: Vec<_> = homes.collect::<Result<_>>()?;
+        let members = homes.into_iter().zip(members).zip(ports).map(|((home, member), ports)| (home, member, ports)).collect();
+        Ok(Homes { directory, genesis, members })
+    }
+
+    /// Makes the homes and starts nobody.
+    pub fn make(&self, random: &mut impl Rng) -> Result<Network> {
+        let Homes { directory, genesis, members } = self.homes(random)?;
+        let history = History::default();
+        let validator = |(index, (home, member, ports)): (usize, (Home, Member, Ports))| {
+            Validator::new(index, home.root(), member.validator().address, ports, self, &history)
+        };
+        let validators = members.into_iter().enumerate().map(validator).collect::<Result<_>>()?;
+        Ok(Network { genesis, validators, history, directory })
+    }
+}
+
+impl Homes {
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+impl Network {
+    pub fn start_all(&mut self) -> Result<()> {
+        self.validators.iter_mut().filter(|validator| !validator.is_running()).try_for_each(Validator::start)
+    }
+
+    /// SIGKILL to all of them, and only then waits for any.
+    pub fn kill_all(&mut self) {
+        self.validators.iter().for_each(|validator| validator.send(Signal::KILL));
+        self.validators.iter_mut().for_each(Validator::kill);
+    }
+
+    /// Waits until every running validator has said that it committed `height`.
+    pub async fn reach(&mut self, height: u64, limit: Duration) -> Result<()> {
+        let Self { validators, history, directory, .. } = self;
+        let at = |validator: &Validator| history.tip(validator.index);
+        let is_late = |validators: &[Validator]| validators.iter().any(|validator| validator.is_running() && at(validator) < height);
+        let reached = eventually(&format!("height {height}"), limit, async || (!is_late(validators)).then_some(())).await;
+        let Err(error) = reached else { return Ok(()) };
+        let mut state = format!("{error}; logs are kept in {}\n", directory.path().display());
+        for validator in validators.iter_mut() {
+            let ended = validator.ended_by_itself();
+            let health = if validator.is_running() { validator.health().await } else { None };
+            state += &format!("{} is at {}, {:?}: {}\n", validator.name, at(validator), ended, health.unwrap_or_default());
+        }
+        directory.disable_cleanup(true);
+        anyhow::bail!(state)
+    }
+
+    /// Keeps homes and logs when the campaign is over.
+    pub fn keep(&mut self) -> &Path {
+        self.directory.disable_cleanup(true);
+        self.directory.path()
+    }
+}
