@@ -1,5 +1,12 @@
 //! The product from outside, in one binary.
 #![allow(clippy::unwrap_used)]
 
+mod bad_input;
 mod command_line;
+mod faces;
+mod faults;
 mod layering;
+mod restarts;
+mod sign_state;
+mod testnet;
+mod transactions;
