@@ -60,10 +60,10 @@ impl Failure {
         Self::new(ExitCode::Runtime, what)
     }
 
-    /// A file operation that failed: a missing file is a matter of configuration, all else of the disk.
+    /// A file operation that failed: a missing file, or one that is no text, is a matter of configuration, all else of the disk.
     pub fn io(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
-        use std::io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied};
-        let is_ours_to_mend = matches!(error.kind(), NotFound | PermissionDenied | AlreadyExists | NotADirectory | IsADirectory);
+        use std::io::ErrorKind::{AlreadyExists, InvalidData, IsADirectory, NotADirectory, NotFound, PermissionDenied};
+        let is_ours_to_mend = matches!(error.kind(), NotFound | PermissionDenied | AlreadyExists | NotADirectory | IsADirectory | InvalidData);
         let code = if is_ours_to_mend { ExitCode::Config } else { ExitCode::Disk };
         Self::new(code, format!("{doing} failed: {error}")).at(path.display().to_string())
     }
@@ -123,9 +123,10 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_configuration_and_a_broken_disk_is_the_disk() {
+    fn a_missing_file_or_rubbish_is_configuration_and_a_broken_disk_is_the_disk() {
         let code = |kind: std::io::ErrorKind| Failure::io("reading", std::path::Path::new("x"), &kind.into()).code;
         assert_eq!(code(std::io::ErrorKind::NotFound), ExitCode::Config);
+        assert_eq!(code(std::io::ErrorKind::InvalidData), ExitCode::Config);
         assert_eq!(code(std::io::ErrorKind::StorageFull), ExitCode::Disk);
     }
 }
