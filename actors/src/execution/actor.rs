@@ -211,7 +211,7 @@ async fn build(parts: &Parts, engine: &Embedded, height: Height) -> Result<Built
     let mut candidates = candidates.iter().map(|transaction| RecoveredTransaction::clone(transaction));
     let built = tokio::task::block_in_place(|| engine.build(&parent, attributes, &mut candidates, &Cancel::default()));
     let built = built.map_err(|error| error.to_string())?;
-    parts.mempool.discard(built.refused.iter().filter_map(|refused| (!refused.why.is_early()).then(|| *refused.transaction.tx_hash())).collect());
+    parts.mempool.discard(built.refused.iter().filter(|refused| !refused.why.is_early()).map(|refused| *refused.transaction.tx_hash()).collect());
     Ok(BuiltBlock { hash: built.executed.hash, body: built.executed.body.clone() })
 }
 
