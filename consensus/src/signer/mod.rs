@@ -318,7 +318,8 @@ impl Signer {
         if self.pending.len() <= MAX_JOURNAL_BYTES / 4 {
             return Ok(());
         }
-        let (file, bytes) = (self.record.journal_file.clone(), self.pending.len());
+        let file = self.disk.locate(&journal::path(&self.identity, height)).display().to_string();
+        let bytes = self.pending.len();
         self.mute(height);
         self.forget();
         Err(JournalError::Full { file, bytes, height }.into())

@@ -11,10 +11,10 @@ use std::{
     },
 };
 
-use primitives::{Address, B256, DiskFile, Domain, Filesystem, LossyDisk, Round, SecretKey, Signed, Survival, Vote, VoteKind};
+use primitives::{Address, B256, DiskFile, Domain, Filesystem, LossyDisk, Round, SecretKey, Signed, Survival, Vote, VoteKind, limits};
 
 use super::*;
-use crate::entry::{Step, TimeoutEntry};
+use crate::entry::{BodyEntry, Step, TimeoutEntry};
 
 const DOMAIN: Domain = Domain { chain_id: 1, genesis_hash: B256::repeat_byte(1) };
 const FIRST: Incarnation = Incarnation(1);
@@ -389,6 +389,15 @@ fn after_a_failed_sync_nothing_ever_leaves() {
         assert!(matches!(signer.release(FIRST, ours(vote(1, 0, 7))), Err(SignerError::Failed { .. })));
         assert!(matches!(signer.append(FIRST, &entry(1, 0)), Err(SignerError::Failed { .. })));
     }
+}
+
+#[test]
+fn what_is_too_much_for_a_journal_names_the_journal_of_that_height() {
+    let mut signer = begin(LossyDisk::new());
+    let body = BodyEntry { height: Height(1), round: Round(0), value: B256::ZERO, body: vec![0; limits::MAX_JOURNALLED_BODY_BYTES].into() };
+    let entry = Entry::Body(body);
+    let refusal = (0..MAX_JOURNAL_BYTES / limits::MAX_JOURNALLED_BODY_BYTES).find_map(|_| signer.append(FIRST, &entry).err()).unwrap();
+    assert!(refusal.to_string().contains("00000000000000000001.wal"), "{refusal}");
 }
 
 #[test]
