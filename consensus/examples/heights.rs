@@ -62,6 +62,7 @@ impl Ring {
                 tip_time_ms: 0,
                 validators: set.clone(),
                 crypto: Crypto::new(Some(key.clone()), DOMAIN),
+                first_ticket: 1,
                 remembered: Default::default(),
             };
             ring.nodes.push(Node { address: key.address(), host: Host::new(config, start), signer, decided: 0 });

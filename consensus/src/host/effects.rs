@@ -86,7 +86,7 @@ impl Host {
 
     /// Whether the signer should be asked to let this leave.
     pub(super) fn may_leave(&self, message: &Unreleased<ConsensusMessage>) -> bool {
-        let is_mute = self.speaks != Some(true) || self.mute_through.is_some_and(|through| message.round() <= through);
+        let is_mute = self.speaks != Some(true) || self.remembered.mute_through(self.height).is_some_and(|through| message.round() <= through);
         self.is_validator() && !(is_mute && message.origin() == Origin::Ours)
     }
 

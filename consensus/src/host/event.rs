@@ -66,6 +66,11 @@ pub enum Event {
         height: Height,
         why: Uncommitted,
     },
+    /// A block that was to be committed is nowhere on this machine: it is fetched with its certificate like any that was missed.
+    BodyMissing {
+        height: Height,
+        value: B256,
+    },
     /// There is room again, or storage is back: what was parked is tried once more.
     Retry,
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use primitives::{Height, Round, ValidatorSet};
+use primitives::{B256, Certificate, Height, Round, ValidatorSet};
 
 use super::{
     Committing, Help, Host, NotReleased, Phase, Uncommitted,
@@ -71,7 +71,7 @@ impl Host {
         if self.phase != Phase::Opening || self.committing.is_some() {
             return;
         }
-        let is_fresh = entries.is_empty() && self.mute_through.is_none();
+        let is_fresh = entries.is_empty() && self.remembered.mute_through(height).is_none();
         if is_fresh && !self.pace.wait(self.future.has(height), self.now).is_zero() {
             return self.enter_pace();
         }
@@ -99,7 +99,8 @@ impl Host {
             }
         };
         self.phase = Phase::Running;
-        let is_recovered = !entries.is_empty();
+        self.restore(entries);
+        let is_recovered = recovery::is_recovery(entries);
         let effects = if is_recovered { self.recovered(&core, effects, entries) } else { effects };
         self.core = Some(core);
         self.carry(effects);
@@ -122,7 +123,7 @@ impl Host {
     fn skipped_rounds(&self, votes: bool) -> Vec<Input> {
         let wait = Wait::Step(Step::Precommit);
         let timer = |round| Timer { height: self.height, round: Round(round), wait };
-        let through = self.mute_through.filter(|_| votes);
+        let through = self.remembered.mute_through(self.height).filter(|_| votes);
         through.into_iter().flat_map(|through| 0..=through.0).map(|round| Input::Elapsed(timer(round))).collect()
     }
 
@@ -149,7 +150,7 @@ impl Host {
     /// The chain stands for want of our vote. Our key has no record of what it signed, so it stays mute in every round that
     /// anybody has spoken of, and follows the core above.
     fn recover_signing(&mut self) {
-        self.mute_through = Some(self.log.highest_round());
+        self.remembered.mute_through = Some((self.height, self.log.highest_round()));
         self.drop_core();
         self.phase = Phase::Opening;
         let above = self.height.previous().unwrap_or_default();
@@ -158,7 +159,7 @@ impl Host {
     }
 
     /// The core came to its end. A fresh incarnation tries again, unless that has failed too often or would be unsafe.
-    pub(super) fn core_failed(&mut self, fatal: Fatal, input: primitives::B256) {
+    pub(super) fn core_failed(&mut self, fatal: Fatal, input: B256) {
         self.drop_core();
         self.outbox.forget_through(self.height);
         tracing::error!(height = %self.height, error = %fatal, "the core failed");
@@ -228,7 +229,6 @@ impl Host {
         self.crypto.advance(self.height);
         self.log = HeightLog::new(self.height);
         self.blocks = Blocks::default();
-        self.mute_through = None;
         self.proposers.height_is_over();
         self.future.forget_below(self.height);
         self.helped.retain(|(_, help), _| *help == Help::Tip);
@@ -252,8 +252,28 @@ impl Host {
         }
     }
 
+    /// The block to be committed is not here: the height is left to those who have it.
+    pub(super) fn on_body_missing(&mut self, height: Height, value: B256) {
+        let is_missing = |certificate: &Certificate| certificate.height == height && certificate.value == value;
+        if self.committing.take_if(|committing| is_missing(&committing.certificate)).is_none() {
+            return;
+        }
+        tracing::warn!(%height, %value, "a decided block is not here, and is asked for");
+        self.remembered.handed_over = None;
+        if self.keeps_asking() {
+            self.actions.push(Action::Sync { height: height.next() });
+        } else {
+            self.follow();
+        }
+    }
+
+    /// Whether blocks come and go while what our key may do is still being asked.
+    pub(super) fn keeps_asking(&self) -> bool {
+        matches!(self.phase, Phase::Gate | Phase::Judging)
+    }
+
     /// More than 2/3 of the power decided a block that breaks a rule here: either they or we compute wrongly.
-    pub(super) fn reject_certified(&mut self, value: primitives::B256, rule: &str) {
+    pub(super) fn reject_certified(&mut self, value: B256, rule: &str) {
         let text = format!("block {value} of height {} is certified, and execution says it breaks a rule: {rule}", self.height);
         self.halt(Trouble { code: "E-EXEC-REJECT", text });
     }
@@ -282,7 +302,7 @@ impl Host {
     }
 
     /// The core decided: what it said must be durable before the block is committed, and nothing more is fed to it.
-    pub(super) fn decided(&mut self, certificate: primitives::Certificate) {
+    pub(super) fn decided(&mut self, certificate: Certificate) {
         self.commit(Committing { certificate, origin: CommitOrigin::Decided, is_parked: false });
         let commit = self.commit_action();
         let height = self.height;

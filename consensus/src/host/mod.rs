@@ -53,7 +53,7 @@ use std::{
     time::Duration,
 };
 
-use primitives::{Address, Certificate, Height, NodeId, Round, ValidatorSet, genesis::ConsensusParameters};
+use primitives::{Address, Certificate, Height, NodeId, ValidatorSet, genesis::ConsensusParameters};
 
 pub use action::{Action, Batch, CommitOrigin, Recipient, TimerId};
 pub use event::{Event, NotReleased, Now, ProposedBlock, Uncommitted, Verdict};
@@ -89,6 +89,9 @@ pub struct Start {
     /// The set of the height after it.
     pub validators: ValidatorSet,
     pub crypto: Crypto,
+    /// Number of the first batch. What is answered to another life must be told from what is answered to this one, so no two
+    /// lives in one process share numbers.
+    pub first_ticket: u64,
     /// From the previous incarnation in this process; empty at a process start.
     pub remembered: Remembered,
 }
@@ -107,8 +110,6 @@ pub struct Host {
     committing: Option<Committing>,
     /// Whether messages of ours may leave at this height, once the signer was asked.
     speaks: Option<bool>,
-    /// Nothing of ours leaves for this round or an earlier one of this height.
-    mute_through: Option<Round>,
     gate: Gate,
     log: HeightLog,
     blocks: Blocks,
@@ -175,7 +176,7 @@ enum Help {
 impl Host {
     /// A host that has done nothing yet; [`Host::begin`] comes first.
     pub fn new(config: Config, start: Start) -> Self {
-        let Start { tip, tip_time_ms, validators, mut crypto, remembered } = start;
+        let Start { tip, tip_time_ms, validators, mut crypto, first_ticket, remembered } = start;
         let height = tip.as_ref().map(|tip| tip.height).unwrap_or_default().next();
         crypto.advance(height);
         Self {
@@ -189,12 +190,11 @@ impl Host {
             core: None,
             committing: None,
             speaks: None,
-            mute_through: None,
             gate: Gate::default(),
             log: HeightLog::new(height),
             blocks: Blocks::default(),
             future: Future::default(),
-            outbox: Outbox::default(),
+            outbox: Outbox::starting_at(first_ticket),
             proposers: Proposers::default(),
             evidence: EvidenceBook::default(),
             remembered,
@@ -240,6 +240,7 @@ impl Host {
             Event::JournalOpened { height, entries, speaks } => self.on_journal_opened(height, entries, speaks),
             Event::Committed { height, validators, block_time_ms } => self.on_committed(height, validators, block_time_ms),
             Event::Uncommitted { height, why } => self.on_uncommitted(height, why),
+            Event::BodyMissing { height, value } => self.on_body_missing(height, value),
             Event::Retry => self.on_retry(),
             Event::Built { height, round, value } => self.on_built(height, round, value),
             Event::Judged { block, verdict } => self.on_judged(block, verdict),

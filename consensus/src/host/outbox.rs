@@ -16,11 +16,11 @@ const MAX_WAITING: usize = 8_192;
 /// Entries that wait at most for a message to be released with.
 const MAX_UNFLUSHED: usize = 64;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outbox {
     waiting: VecDeque<Waiting>,
     under_way: Option<UnderWay>,
-    tickets: u64,
+    next_ticket: u64,
 }
 
 #[derive(Debug)]
@@ -51,6 +51,11 @@ pub(super) struct Left {
 }
 
 impl Outbox {
+    /// An empty one whose first batch has this number.
+    pub fn starting_at(ticket: u64) -> Self {
+        Self { waiting: VecDeque::new(), under_way: None, next_ticket: ticket }
+    }
+
     pub fn append(&mut self, entry: Entry) {
         let height = entry.height();
         self.last(height, Recipient::Everybody).entries.push(entry);
@@ -80,9 +85,10 @@ impl Outbox {
         if entries.is_empty() && messages.is_empty() {
             return [then, self.next()].concat();
         }
-        self.tickets += 1;
-        let batch = Batch { ticket: self.tickets, height, to, entries, messages: messages.clone() };
-        self.under_way = Some(UnderWay { ticket: self.tickets, height, to, messages, then, is_parked: false });
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        let batch = Batch { ticket, height, to, entries, messages: messages.clone() };
+        self.under_way = Some(UnderWay { ticket, height, to, messages, then, is_parked: false });
         vec![Action::Release(batch)]
     }
 
@@ -178,7 +184,7 @@ mod tests {
 
     #[test]
     fn what_comes_during_a_release_gathers_in_the_next() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::starting_at(1);
         outbox.append(entry(1));
         let mut outbox = followed(outbox);
         assert_eq!(rounds(&outbox.next()), [1]);
@@ -192,7 +198,7 @@ mod tests {
 
     #[test]
     fn entries_from_which_nothing_follows_wait_for_company() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::starting_at(1);
         (1..MAX_UNFLUSHED as u32).for_each(|round| outbox.append(entry(round)));
         assert!(outbox.next().is_empty());
         outbox.append(entry(0));
@@ -201,7 +207,7 @@ mod tests {
 
     #[test]
     fn what_follows_a_release_waits_for_it() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::starting_at(1);
         outbox.append(entry(1));
         outbox.then(Height(1), Action::AskRound);
         outbox.next();
@@ -211,14 +217,14 @@ mod tests {
 
     #[test]
     fn what_needs_no_release_follows_at_once() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::starting_at(1);
         outbox.then(Height(1), Action::AskRound);
         assert_eq!(outbox.next(), [Action::AskRound]);
     }
 
     #[test]
     fn a_parked_batch_is_tried_again_without_its_contents() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::starting_at(1);
         outbox.append(entry(1));
         let mut outbox = followed(outbox);
         outbox.next();
@@ -230,7 +236,7 @@ mod tests {
 
     #[test]
     fn one_batch_waits_for_each_peer() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::starting_at(1);
         let to = Recipient::Peer(NodeId(Default::default()));
         (0..5).for_each(|_| outbox.send(to, Height(1), vec![]));
         assert_eq!(outbox.waiting.len(), 1);

@@ -15,8 +15,8 @@ use crate::{
 };
 
 impl Host {
-    /// The effects of a recovery that are still relevant. Bodies and proposals of the journal go back to those who keep them.
-    pub(super) fn recovered(&mut self, core: &Core, effects: Vec<Effect>, entries: &[Entry]) -> Vec<Effect> {
+    /// Bodies and proposals of the journal go back to those who keep them.
+    pub(super) fn restore(&mut self, entries: &[Entry]) {
         for entry in entries {
             match entry {
                 Entry::Body(body) => self.actions.push(Action::Restore(body.clone())),
@@ -24,10 +24,19 @@ impl Host {
                 _ => {}
             }
         }
+    }
+
+    /// The effects of a recovery that are still relevant.
+    pub(super) fn recovered(&self, core: &Core, effects: Vec<Effect>, entries: &[Entry]) -> Vec<Effect> {
         let has_proposed = held_proposal(entries, Some(core), self.crypto.address()).is_some();
         let is_asking = core.step_name() == "propose" && !has_proposed;
         relevant(effects, core.round(), is_asking)
     }
+}
+
+/// Whether the core was told something before. A body alone says nothing of the rounds.
+pub(super) fn is_recovery(entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| !matches!(entry, Entry::Body(_)))
 }
 
 fn relevant(effects: Vec<Effect>, round: Round, is_asking: bool) -> Vec<Effect> {

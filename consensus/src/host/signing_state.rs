@@ -1,6 +1,6 @@
 //! Whether our key signs, and why not.
 
-use primitives::{Certificate, Height};
+use primitives::{Certificate, Height, Round};
 use serde::Serialize;
 
 use super::breaker::Breaker;
@@ -49,12 +49,21 @@ pub struct Remembered {
     pub(super) breaker: Breaker,
     /// The last block that was handed to storage. It may be durable only after its successor has looked.
     pub(super) handed_over: Option<Certificate>,
+    /// Nothing of ours leaves at this height for this round or an earlier one.
+    pub(super) mute_through: Option<(Height, Round)>,
 }
 
 impl Remembered {
-    /// Whether our key is kept from voting whatever the signer says.
+    /// Whether our key is kept from voting whatever the signer says: a signer that was restarted alone has forgotten the
+    /// verdict, which rests on what others hold and not on its disk.
     pub(super) fn is_silenced(&self, height: Height) -> bool {
-        self.trouble.is_some() || self.breaker.is_open(height)
+        let is_forbidden = self.verdict.as_ref().is_some_and(|verdict| forbids(verdict.action, height));
+        is_forbidden || self.trouble.is_some() || self.breaker.is_open(height)
+    }
+
+    /// Nothing of ours leaves at `height` for this round or an earlier one.
+    pub(super) fn mute_through(&self, height: Height) -> Option<Round> {
+        self.mute_through.filter(|(at, _)| *at == height).map(|(_, through)| through)
     }
 
     /// Whether the gate was passed in this process.
@@ -84,6 +93,15 @@ impl Remembered {
             _ if speaks == Some(false) => says(SigningState::SyncOnly, *code, text),
             _ => says(SigningState::Enabled, None, ""),
         }
+    }
+}
+
+fn forbids(action: Permission, height: Height) -> bool {
+    match action {
+        Permission::AskNetwork | Permission::Refuse => true,
+        Permission::Abstain { through } => height <= through,
+        Permission::Observe { from } => height < from,
+        Permission::Begin | Permission::Sign { .. } | Permission::SyncFirst { .. } | Permission::Recover => false,
     }
 }
 

@@ -107,7 +107,7 @@ impl Host {
     }
 
     pub(super) fn on_journal_read(&mut self, entries: &[Entry]) {
-        if matches!(self.phase, Phase::Gate | Phase::Judging) {
+        if self.keeps_asking() {
             entries.iter().for_each(|entry| self.log.record(entry));
         }
         self.has_read_journal = true;

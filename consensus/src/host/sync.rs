@@ -28,8 +28,7 @@ impl Host {
         }
         self.drop_core();
         self.outbox.forget_through(self.height);
-        let keeps_asking = matches!(self.phase, Phase::Gate | Phase::Judging);
-        if !keeps_asking {
+        if !self.keeps_asking() {
             self.phase = Phase::Following;
         }
         self.commit(Committing { certificate, origin: CommitOrigin::Synced, is_parked: false });

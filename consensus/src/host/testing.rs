@@ -176,6 +176,7 @@ impl World {
             tip_time_ms: 0,
             validators: self.set.clone(),
             crypto: Crypto::new(this.key.clone(), DOMAIN),
+            first_ticket: this.incarnation << 32,
             remembered: this.remembered.clone(),
         };
         let host = Host::new(Config { parameters, propose_floor: Duration::from_millis(150) }, start);

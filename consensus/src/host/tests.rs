@@ -6,9 +6,10 @@ use primitives::{Address, B256, ConsensusMessage, Height, Round, Standing, Survi
 
 use super::{testing::*, *};
 use crate::{
+    Entry,
     core::{Fatal, Timer, Wait},
-    entry::Step,
-    signer::OnMissing,
+    entry::{BodyEntry, Step},
+    signer::{Action as Permission, OnMissing},
 };
 
 fn wanted(world: &World, node: usize, is: impl Fn(&Action) -> bool) -> usize {
@@ -286,14 +287,105 @@ fn two_certificates_of_one_height_stop_our_key() {
 
 /// A host of four that runs at height 1, told to by hand.
 fn alone(parameters: ConsensusParameters) -> Host {
+    let mut host = life(parameters, judged(Permission::Begin));
+    open(&mut host, vec![], true);
+    host
+}
+
+/// What a process remembers whose key was judged so.
+fn judged(action: Permission) -> Remembered {
+    let verdict = crate::signer::Verdict { action, code: None, text: String::new(), commands: vec![] };
+    Remembered { verdict: Some(verdict), ..Remembered::default() }
+}
+
+/// A host of four that has begun at height 1.
+fn life(parameters: ConsensusParameters, remembered: Remembered) -> Host {
     let config = Config { parameters, propose_floor: Duration::from_millis(150) };
-    let verdict = crate::signer::Verdict { action: crate::signer::Action::Begin, code: None, text: String::new(), commands: vec![] };
-    let remembered = Remembered { verdict: Some(verdict), ..Remembered::default() };
-    let start = Start { tip: None, tip_time_ms: 0, validators: set(4), crypto: crypto(1), remembered };
+    let start = Start { tip: None, tip_time_ms: 0, validators: set(4), crypto: crypto(1), first_ticket: 1, remembered };
     let mut host = Host::new(config, start);
     host.begin(Now::default());
-    host.handle(Event::JournalOpened { height: Height(1), entries: vec![], speaks: true }, Now::default());
     host
+}
+
+fn open(host: &mut Host, entries: Vec<Entry>, speaks: bool) -> Vec<Action> {
+    let height = host.status().height;
+    host.handle(Event::JournalOpened { height, entries, speaks }, Now::default())
+}
+
+fn propose_timeout(host: &mut Host, round: u32) -> Vec<Action> {
+    let timer = Timer { height: host.status().height, round: Round(round), wait: Wait::Step(Step::Propose) };
+    host.handle(Event::Elapsed(TimerId::Core(timer)), Now::default())
+}
+
+#[test]
+fn a_signer_that_was_restarted_alone_does_not_bring_a_silenced_key_back() {
+    for (action, signs) in [
+        (Permission::Refuse, false),
+        (Permission::Abstain { through: Height(1) }, false),
+        (Permission::Observe { from: Height(2) }, false),
+        (Permission::Abstain { through: Height(0) }, true),
+        (Permission::Observe { from: Height(1) }, true),
+    ] {
+        let mut host = life(ConsensusParameters::default(), judged(action));
+        open(&mut host, vec![], true);
+        let said = released(&propose_timeout(&mut host, 0));
+        assert_eq!(said, if signs { vec!["prevote"] } else { vec![] }, "{action:?}");
+    }
+}
+
+#[test]
+fn rounds_in_which_a_key_stays_mute_outlive_an_incarnation() {
+    let mut host = life(ConsensusParameters::default(), judged(Permission::Recover));
+    open(&mut host, vec![], false);
+    hear(&mut host, ConsensusMessage::Vote(vote(2, VoteKind::Prevote, 1, 3, None)));
+    let actions = host.handle(Event::Elapsed(TimerId::Stall), Now::default());
+    assert!(actions.contains(&Action::InitialiseSigning { above: Height(0) }));
+    let mut next = life(ConsensusParameters::default(), host.remembered());
+    open(&mut next, vec![], true);
+    assert_eq!(next.status().round, Round(4));
+    assert_eq!(released(&propose_timeout(&mut next, 4)), ["prevote"]);
+}
+
+#[test]
+fn a_decided_block_that_is_nowhere_is_left_to_others() {
+    let mut host = alone(ConsensusParameters::default());
+    let synced = certificate(1, 9, &[2, 3, 4]);
+    host.handle(Event::Synced(synced.clone()), Now::default());
+    let (height, value) = (synced.height, synced.value);
+    assert!(host.handle(Event::BodyMissing { height, value: B256::ZERO }, Now::default()).is_empty(), "another block");
+    let actions = host.handle(Event::BodyMissing { height, value }, Now::default());
+    assert!(actions.contains(&Action::Sync { height: Height(2) }));
+    assert_eq!(host.remembered().handed_over, None);
+    assert!(host.handle(Event::Elapsed(TimerId::Stall), Now::default()).contains(&Action::Sync { height: Height(2) }), "again and again");
+    let again = host.handle(Event::Synced(synced), Now::default());
+    assert!(again.iter().any(|action| matches!(action, Action::Commit { .. })));
+}
+
+#[test]
+fn two_lives_share_no_ticket() {
+    let config = Config { parameters: ConsensusParameters::default(), propose_floor: Duration::from_millis(150) };
+    let remembered = judged(Permission::Begin);
+    let start = Start { tip: None, tip_time_ms: 0, validators: set(4), crypto: crypto(1), first_ticket: 7 << 32, remembered };
+    let mut host = Host::new(config, start);
+    host.begin(Now::default());
+    open(&mut host, vec![], true);
+    let actions = propose_timeout(&mut host, 0);
+    assert!(actions.iter().any(|action| matches!(action, Action::Release(batch) if batch.ticket == 7 << 32)));
+    host.handle(Event::Released { ticket: 1 }, Now::default());
+    assert_eq!(host.status().last_signed, None, "an answer to another life");
+    host.handle(Event::Released { ticket: 7 << 32 }, Now::default());
+    assert!(host.status().last_signed.is_some());
+}
+
+#[test]
+fn a_body_alone_is_given_back_and_asks_nobody_for_the_round() {
+    let mut host = alone(ConsensusParameters::default());
+    host.handle(Event::Synced(certificate(1, 9, &[2, 3, 4])), Now::default());
+    host.handle(Event::Committed { height: Height(1), validators: set(4), block_time_ms: 0 }, Now::default());
+    host.handle(Event::Elapsed(TimerId::Pace), Now { monotonic: Duration::from_secs(60), unix_ms: 60_000 });
+    let body = BodyEntry { height: Height(2), round: Round(0), value: B256::repeat_byte(5), body: vec![1].into() };
+    let actions = open(&mut host, vec![Entry::Body(body.clone())], true);
+    assert!(actions.contains(&Action::Restore(body)) && !actions.contains(&Action::AskRound), "{actions:?}");
 }
 
 #[test]
@@ -302,7 +394,7 @@ fn a_block_that_an_earlier_incarnation_handed_to_storage_is_not_forgotten() {
     let synced = certificate(1, 9, &[2, 3, 4]);
     host.handle(Event::Synced(synced.clone()), Now::default());
     let config = Config { parameters: ConsensusParameters::default(), propose_floor: Duration::from_millis(150) };
-    let start = Start { tip: None, tip_time_ms: 0, validators: set(4), crypto: crypto(1), remembered: host.remembered() };
+    let start = Start { tip: None, tip_time_ms: 0, validators: set(4), crypto: crypto(1), first_ticket: 1, remembered: host.remembered() };
     let mut next = Host::new(config, start);
     let actions = next.begin(Now::default());
     assert!(actions.iter().any(|action| matches!(action, Action::Commit { certificate, .. } if *certificate == synced)));
@@ -317,7 +409,7 @@ fn hear(host: &mut Host, message: ConsensusMessage) -> Vec<Action> {
 #[test]
 fn a_validator_that_comes_while_we_wait_for_answers_is_asked_at_once() {
     let config = Config { parameters: ConsensusParameters::default(), propose_floor: Duration::from_millis(150) };
-    let start = Start { tip: None, tip_time_ms: 0, validators: set(4), crypto: crypto(1), remembered: Remembered::default() };
+    let start = Start { tip: None, tip_time_ms: 0, validators: set(4), crypto: crypto(1), first_ticket: 1, remembered: Remembered::default() };
     let mut host = Host::new(config, start);
     host.begin(Now::default());
     let actions = host.handle(Event::PeerUp { node: node_id(2), validator: Some(key(2).address()) }, Now::default());

@@ -136,7 +136,7 @@ impl Life {
         hands.oracle.started(us.index, store.tip());
         let incarnation = Incarnation(1);
         signer.take_over(incarnation).map_err(|error| stopped(&error, hands))?;
-        let mut host = new_host(&us, &store, Remembered::default(), hands);
+        let mut host = new_host(&us, incarnation, &store, Remembered::default(), hands);
         let actions = host.begin(now(hands.now));
         let synced = store.bodies.keys().copied().collect();
         let mut life = Self {
@@ -210,7 +210,7 @@ impl Life {
         self.events.clear();
         self.questions.clear();
         self.signer.take_over(self.incarnation).map_err(|error| self.failed(&error, hands))?;
-        self.host = new_host(&self.us, &self.store, self.host.remembered(), hands);
+        self.host = new_host(&self.us, self.incarnation, &self.store, self.host.remembered(), hands);
         let actions = self.host.begin(now(hands.now));
         for (node, validator) in &self.peers {
             self.events.push_back(Event::PeerUp { node: *node, validator: *validator });
@@ -231,13 +231,14 @@ impl Life {
     }
 }
 
-fn new_host(us: &Identity, store: &Store, remembered: Remembered, hands: &Hands<'_>) -> Host {
+fn new_host(us: &Identity, incarnation: Incarnation, store: &Store, remembered: Remembered, hands: &Hands<'_>) -> Host {
     let key = hands.genesis.keys.iter().find(|key| key.address() == us.address).cloned();
     let start = Start {
         tip: store.decided.values().next_back().map(|decided| decided.certificate.clone()),
         tip_time_ms: now(hands.now).unix_ms,
         validators: hands.genesis.told(us.index),
         crypto: Crypto::new(key, hands.genesis.domain),
+        first_ticket: incarnation.0 << 32,
         remembered,
     };
     let config = host::Config { parameters: hands.genesis.parameters.clone(), propose_floor: PROPOSE_FLOOR };
