@@ -74,7 +74,12 @@ fn peer(validator: &Validator) -> PeerAddress {
 async fn check(network: &mut Network, observer: &Observer, report: &mut Report) -> Result<()> {
     network.history.forks().into_iter().for_each(|fork| report.fail(fork));
     observer.contradictions().into_iter().for_each(|contradiction| report.fail(contradiction));
+    // What is asked of everybody is what everybody has had time for.
     let decided = network.history.decided(1);
+    let highest = decided.last().map_or(0, |(height, _)| *height);
+    if let Err(error) = network.reach(highest, START_LIMIT).await {
+        report.fail(format!("{error:#}"));
+    }
     for validator in network.validators.iter_mut() {
         if let Some(status) = validator.ended_by_itself() {
             report.fail(format!("{} ended by itself with {status}", validator.name));
