@@ -69,6 +69,7 @@ fn happened(to: &Destinations, event: PeerEvent) {
             greet(to, &peer);
         }
         PeerEvent::Validator(peer) => drop(to.consensus.happened(Event::PeerUp { node: peer.node(), validator: peer.validator() })),
+        PeerEvent::Measured(_) => {}
         PeerEvent::Down(node) => {
             to.consensus.happened(Event::PeerDown { node });
             to.proposals.left(node);

@@ -32,4 +32,8 @@ impl Net for OpenedTcp {
         }
         self.tcp.adopt(self.listener.try_clone()?)
     }
+
+    fn remote(&self, stream: &Self::Stream) -> Option<SocketAddr> {
+        self.tcp.remote(stream)
+    }
 }

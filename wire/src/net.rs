@@ -17,6 +17,11 @@ pub trait Net: Clone + Send + Sync + 'static {
 
     /// Begins to listen; port 0 takes a free one.
     fn listen(&self, address: SocketAddr) -> impl Future<Output = io::Result<Self::Listener>> + Send;
+
+    /// Where a stream that was opened leads, if this network knows.
+    fn remote(&self, _stream: &Self::Stream) -> Option<SocketAddr> {
+        None
+    }
 }
 
 /// Accepts streams until it is dropped.
@@ -78,6 +83,10 @@ impl Net for Tcp {
 
     async fn listen(&self, address: SocketAddr) -> io::Result<TcpDoor> {
         Ok(TcpDoor { listener: TcpListener::bind(address).await?, tcp: *self })
+    }
+
+    fn remote(&self, stream: &TcpStream) -> Option<SocketAddr> {
+        stream.peer_addr().ok()
     }
 }
 

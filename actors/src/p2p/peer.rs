@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    net::SocketAddr,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
@@ -31,10 +32,18 @@ impl fmt::Display for SessionKey {
 #[derive(Clone)]
 pub struct Peer(Arc<Inner>);
 
+/// What a session is made over.
+pub(super) struct Link {
+    pub role: Role,
+    pub remote: Option<SocketAddr>,
+    pub outbound: Outbound,
+}
+
 struct Inner {
     key: SessionKey,
-    role: Role,
-    outbound: Outbound,
+    link: Link,
+    /// Of the monotonic clock.
+    since: Duration,
     metrics: Arc<P2pMetrics>,
     validator: OnceLock<Address>,
     /// Microseconds; `NONE` before the first pong.
@@ -47,11 +56,11 @@ struct Inner {
 const NONE: u64 = u64::MAX;
 
 impl Peer {
-    pub(super) fn new(key: SessionKey, role: Role, outbound: Outbound, metrics: Arc<P2pMetrics>, now: Duration) -> Self {
+    pub(super) fn new(key: SessionKey, link: Link, metrics: Arc<P2pMetrics>, now: Duration) -> Self {
         Self(Arc::new(Inner {
             key,
-            role,
-            outbound,
+            link,
+            since: now,
             metrics,
             validator: OnceLock::new(),
             round_trip_us: AtomicU64::new(NONE),
@@ -70,7 +79,17 @@ impl Peer {
 
     /// Which side we are: a dialler's session is outbound.
     pub fn role(&self) -> Role {
-        self.0.role
+        self.0.link.role
+    }
+
+    /// Where the peer is, as far as this end of the link knows.
+    pub fn remote(&self) -> Option<SocketAddr> {
+        self.0.link.remote
+    }
+
+    /// When the session began, by the monotonic clock.
+    pub fn since(&self) -> Duration {
+        self.0.since
     }
 
     /// The validator it has proved to speak for.
@@ -92,10 +111,10 @@ impl Peer {
     /// Queues a message without waiting. A vote that finds no room closes the session, because nobody would say it again;
     /// anything else is the caller's to say again or not.
     pub fn send(&self, message: &Encoded) -> Result<(), SendError> {
-        let sent = self.0.outbound.try_send(message);
+        let sent = self.0.link.outbound.try_send(message);
         match &sent {
             Ok(()) => self.0.metrics.message(message.kind(), "outbound"),
-            Err(SendError::Full(full)) if full.lane == Lane::Votes => self.0.outbound.close(),
+            Err(SendError::Full(full)) if full.lane == Lane::Votes => self.0.link.outbound.close(),
             Err(_) => {}
         }
         sent
@@ -103,12 +122,12 @@ impl Peer {
 
     /// Bytes that wait for the socket in `lane`.
     pub fn queued_bytes(&self, lane: Lane) -> usize {
-        self.0.outbound.queued_bytes(lane)
+        self.0.link.outbound.queued_bytes(lane)
     }
 
     /// Takes no more, says what waits among the votes and closes the link.
     pub(super) fn close(&self) {
-        self.0.outbound.close();
+        self.0.link.outbound.close();
     }
 
     /// Whether this proof is news.
@@ -133,6 +152,6 @@ impl Peer {
 
 impl fmt::Debug for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Peer({} {})", self.0.key, self.0.role.direction())
+        write!(f, "Peer({} {})", self.0.key, self.0.link.role.direction())
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use opentelemetry::{KeyValue, metrics::Meter};
 use parking_lot::RwLock;
-use primitives::{Address, Domain, NodeId};
+use primitives::{Domain, NodeId};
 use wire::{Encoded, Lane, Message, Role, SendError, TooLarge, ValidatorProof};
 
 use super::{Peer, SessionKey, metrics::P2pMetrics, trace};
@@ -56,20 +56,9 @@ impl Peers {
         self.0.live.read().contains_key(node)
     }
 
-    /// The session of the node that speaks for this validator.
-    pub fn by_validator(&self, validator: &Address) -> Option<Peer> {
-        self.0.live.read().values().find(|peer| peer.validator().as_ref() == Some(validator)).cloned()
-    }
-
     /// Says it to everybody; returns how many it was queued for. A slow peer is skipped.
     pub fn broadcast(&self, message: &Encoded) -> usize {
         self.0.live.read().values().filter(|peer| peer.send(message).is_ok()).count()
-    }
-
-    /// Says it to everybody but one, for example the one we have it from.
-    pub fn broadcast_except(&self, node: &NodeId, message: &Encoded) -> usize {
-        let live = self.0.live.read();
-        live.values().filter(|peer| peer.node() != *node && peer.send(message).is_ok()).count()
     }
 
     /// Says it to one peer.

@@ -71,6 +71,8 @@ pub enum PeerEvent {
     Up(Peer),
     /// The peer proved which validator it speaks for: see [`Peer::validator`].
     Validator(Peer),
+    /// A ping was answered: see [`Peer::round_trip`].
+    Measured(Peer),
     /// It is over.
     Down(NodeId),
 }

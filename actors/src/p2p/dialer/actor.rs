@@ -12,7 +12,7 @@ use wire::{HandshakeError, Net};
 use super::{
     super::{
         Config, Peers,
-        gossip::{GossipMailbox, Opened, Refused},
+        gossip::{GossipMailbox, Opened, Origin, Refused},
     },
     NAME,
     targets::Targets,
@@ -108,7 +108,7 @@ impl<N: Net> Dialer<N> {
         for (index, address) in self.targets.due(now, |node| peers.is_connected(node), || random.random()) {
             let (attempt, own, by) = (self.attempt.clone(), context.address().clone(), context.incarnation());
             context.task("dial", async move {
-                let outcome = attempt.run(&address).await;
+                let outcome = attempt.run(index, &address).await;
                 attempt.peers.metrics().dial(outcome.as_ref().err().map_or("ok", DialError::name));
                 if let Err(error) = &outcome {
                     debug!(%address, %error, "peer not reached");
@@ -161,16 +161,17 @@ impl<N: Net> Clone for Attempt<N> {
 
 impl<N: Net> Attempt<N> {
     /// When this returns a node, there is a session with it.
-    async fn run(&self, address: &PeerAddress) -> Result<NodeId, DialError> {
+    async fn run(&self, index: usize, address: &PeerAddress) -> Result<NodeId, DialError> {
         let limit = self.config.connect;
         let connecting = self.net.connect(&address.host, address.port);
         let stream = timeout(limit, connecting).await.map_err(|_| DialError::Late(limit))??;
+        let remote = self.net.remote(&stream);
         let began = Instant::now();
         let outcome = wire::dial(stream, &self.config.identity, address.node, &self.config.limits).await;
         self.peers.metrics().handshake("outbound", began.elapsed(), &outcome);
         let connection = outcome?;
         let node = connection.peer;
-        match self.gossip.open(Opened { connection, seat: None }).await {
+        match self.gossip.open(Opened { connection, origin: Origin::Dial(index), remote }).await {
             Ok(()) | Err(Refused::Duplicate) => Ok(node),
             Err(refused) => Err(refused.into()),
         }

@@ -12,8 +12,8 @@ use wire::{
 };
 
 use super::{
-    super::{Config, Peer, PeerEvent, Peers, Routes, SessionKey, session},
-    GossipMailbox, NAME, Opened, Refused,
+    super::{Config, Peer, PeerEvent, Peers, Routes, SessionKey, peer::Link, session},
+    GossipMailbox, NAME, Opened, Origin, Refused,
     duplicates::{Present, Verdict, judge},
     mailbox::Message,
 };
@@ -102,10 +102,12 @@ where
     }
 
     fn spawn(&mut self, opened: Opened<S>, sessions: &Children<SessionKey>) -> Result<(), Refused> {
-        let Opened { connection, seat } = opened;
+        let Opened { connection, origin, remote } = opened;
+        let seat = if let Origin::Door(seat) = origin { Some(seat) } else { None };
         let key = SessionKey { node: connection.peer, number: self.peers.next_number() };
         let (role, codec) = (connection.role, connection.codec);
-        let peer = Peer::new(key, role, connection.outbound.clone(), self.peers.metrics().clone(), self.clock.monotonic());
+        let link = Link { role, remote, outbound: connection.outbound.clone() };
+        let peer = Peer::new(key, link, self.peers.metrics().clone(), self.clock.monotonic());
         let parts = session::Parts {
             connection,
             seat,

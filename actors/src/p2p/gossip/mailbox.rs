@@ -1,6 +1,6 @@
 //! How connections become sessions.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use supervision::{Address, AskError, Lane, MailboxLimits, Reply};
 use wire::Connection;
@@ -15,8 +15,17 @@ const MAX_OPENING: usize = 64;
 /// A connection whose peer has proved who it is.
 pub struct Opened<S> {
     pub connection: Connection<S>,
-    /// The place it takes among those of its IP address; none for those we dialled.
-    pub seat: Option<Seat>,
+    pub origin: Origin,
+    /// Where the peer is, if the network knows.
+    pub remote: Option<SocketAddr>,
+}
+
+/// How a connection came about.
+pub enum Origin {
+    /// They came to our door, and take a place among those of their IP address.
+    Door(Seat),
+    /// We dialled the configured peer of this index.
+    Dial(usize),
 }
 
 /// Why a connection became no session.

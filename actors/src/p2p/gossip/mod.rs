@@ -13,7 +13,7 @@ mod duplicates;
 mod mailbox;
 
 pub use actor::child;
-pub use mailbox::{GossipMailbox, Opened, Refused};
+pub use mailbox::{GossipMailbox, Opened, Origin, Refused};
 
 /// Its name in the tree.
 pub const NAME: &str = "p2p.gossip";

@@ -12,7 +12,7 @@ use wire::{HandshakeError, Listener, Net};
 use super::{
     super::{
         Config, Peers,
-        gossip::{GossipMailbox, Opened},
+        gossip::{GossipMailbox, Opened, Origin},
     },
     seats::{Seat, Seats},
 };
@@ -68,7 +68,7 @@ impl<N: Net> Entrance<N> {
         self.peers.metrics().handshake("inbound", began.elapsed(), &outcome);
         match outcome {
             Ok(connection) => {
-                let opened = Opened { connection, seat: Some(seat) };
+                let opened = Opened { connection, origin: Origin::Door(seat), remote: Some(from) };
                 if let Err(error) = self.gossip.open(opened).await {
                     debug!(%from, %error, "connection became no session");
                 }

@@ -15,7 +15,7 @@ use wire::{
 };
 
 use super::{
-    super::{Config, Peer, Peers, Routes, listener::Seat},
+    super::{Config, Peer, PeerEvent, Peers, Routes, listener::Seat},
     liveness::{Liveness, Verdict},
     reader::{End, Reader},
 };
@@ -167,6 +167,7 @@ where
     fn pong(&mut self, pong: Pong) {
         if let Some(measured) = self.liveness.pong(pong.nonce, pong.received_ms, self.clock.monotonic()) {
             self.peer.measured(measured.round_trip, measured.clock_offset_ms);
+            (self.routes.events)(PeerEvent::Measured(self.peer.clone()));
         }
     }
 

@@ -3,7 +3,7 @@
 //! | message | sender         | answer                                                             |
 //! |---------|----------------|--------------------------------------------------------------------|
 //! | `Tick`  | itself         | none; a ping, or the end of a silent session                       |
-//! | `Pong`  | its reader     | none; round trip and clock are noted                               |
+//! | `Pong`  | its reader     | none; round trip and clock are noted, and told                     |
 //! | `Ended` | reader, writer | none; a goodbye if there is one to say, then the end               |
 //!
 //! The reader hands on what the peer says and the writer empties the lanes; both are tasks of this actor and end with it.

@@ -1,10 +1,13 @@
 //! Nodes that find each other and talk.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use wire::{Role, ValidatorProof};
 
-use super::support::{DOMAIN, Net4, Node, count, current, key, part, until, vote};
+use super::{
+    super::Peer,
+    support::{DOMAIN, Net4, Node, count, current, key, part, until, vote},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_nodes_connect_and_hear_each_other() {
@@ -22,6 +25,10 @@ async fn two_nodes_connect_and_hear_each_other() {
     }
     let link = one.peers.list()[0].clone();
     until(|| link.round_trip().is_some() && link.clock_offset_ms().is_some(), || format!("{link:?} was never measured")).await;
+    until(|| 0 < count(&one.heard.measured), || "nobody is told of the measurement".into()).await;
+    assert_eq!(two.peers.list()[0].remote(), one.door.address());
+    assert_eq!(link.remote().map(|remote| remote.ip()), one.door.address().map(|address| address.ip()));
+    assert!(Duration::ZERO < link.since());
     one.stop().await;
     two.has_peers(0).await;
     two.stop().await;
@@ -57,7 +64,10 @@ async fn a_validator_is_known_by_its_proof_whether_given_before_or_after_the_lin
     let proof = |node: &Node, validator: u16| ValidatorProof::new(&key(validator), &DOMAIN, node.identity.node());
     one.peers.introduce(proof(&one, 101)).unwrap();
     let two = Node::start(&net, 2, &[1]).await;
-    let found = |node: &Node, validator: u16| node.peers.by_validator(&key(validator).address()).map(|peer| peer.node());
+    let found = |node: &Node, validator: u16| {
+        let peers = node.peers.list();
+        peers.iter().find(|peer| peer.validator() == Some(key(validator).address())).map(Peer::node)
+    };
     until(|| found(&two, 101) == Some(one.identity.node()), || "the proof given before".into()).await;
     two.peers.introduce(proof(&two, 102)).unwrap();
     until(|| found(&one, 102) == Some(two.identity.node()), || "the proof given after".into()).await;

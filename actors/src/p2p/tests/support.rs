@@ -70,6 +70,10 @@ impl Net for Net4 {
         let door = Tcp::VALIDATOR.listen(address).await?;
         Ok(NumberedDoor { door, number: self.0.opened.fetch_add(1, SeqCst) + 1, places: self.0.clone() })
     }
+
+    fn remote(&self, stream: &TcpStream) -> Option<SocketAddr> {
+        Tcp::VALIDATOR.remote(stream)
+    }
 }
 
 impl Listener for NumberedDoor {
@@ -94,6 +98,8 @@ pub struct Heard {
     pub consensus: AtomicUsize,
     pub parts: AtomicUsize,
     pub other: AtomicUsize,
+    pub measured: AtomicUsize,
+    /// Sessions that came and went.
     pub events: Mutex<Vec<String>>,
     /// How many consensus messages, and how many parts, are refused for want of room.
     pub refuse: AtomicUsize,
@@ -207,16 +213,21 @@ fn routes(heard: &Arc<Heard>) -> Routes {
         parts: Arc::new(move |_| parts()),
         transactions: Arc::new(move |_| transactions()),
         sync: Arc::new(move |_| sync()),
-        events: Arc::new(move |event| events.events.lock().push(name(&event).to_owned())),
+        events: Arc::new(move |event| note(&events, &event)),
     }
 }
 
-fn name(event: &PeerEvent) -> &'static str {
-    match event {
+fn note(heard: &Heard, event: &PeerEvent) {
+    let name = match event {
         PeerEvent::Up(_) => "up",
         PeerEvent::Validator(_) => "validator",
         PeerEvent::Down(_) => "down",
-    }
+        PeerEvent::Measured(_) => {
+            heard.measured.fetch_add(1, SeqCst);
+            return;
+        }
+    };
+    heard.events.lock().push(name.to_owned());
 }
 
 pub fn vote() -> Message {
