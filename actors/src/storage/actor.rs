@@ -5,9 +5,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use opentelemetry::KeyValue;
 use parking_lot::Mutex;
 use primitives::{Genesis, Height};
-use storage::{Batch, CloseReport, CommitError, Config, Keyspace, ReopenError, Writer, keys};
+use storage::{Batch, CloseReport, CommitError, Config, Keyspace, OpenError, Opened, ReopenError, Writer, keys, set_aside};
 use supervision::{ChildSpec, Context, Fault, Incarnation, Reply, answer};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::{StorageError, StorageMailbox, StorageMetrics, mailbox::Message};
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
 const COMMIT_LIMIT: Duration = Duration::from_secs(60);
 /// How often a full disk is looked at.
 const REOPEN_EVERY: Duration = Duration::from_secs(1);
+const FIRST: Incarnation = Incarnation(1);
 /// Opening reads the journal of a crashed process.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
@@ -43,9 +44,9 @@ struct Storage {
 
 /// The child of the tree.
 pub fn child(mailbox: &StorageMailbox, parts: Parts) -> ChildSpec {
-    let make = move |_: Incarnation| {
+    let make = move |incarnation: Incarnation| {
         let parts = parts.clone();
-        async move { tokio::task::block_in_place(|| Storage::open(parts)) }
+        async move { tokio::task::block_in_place(|| Storage::open(parts, incarnation)) }
     };
     ChildSpec::new("storage", mailbox.address.clone(), make).start_limit(START_LIMIT).exclusive()
 }
@@ -72,8 +73,8 @@ impl supervision::Actor for Storage {
 }
 
 impl Storage {
-    fn open(parts: Parts) -> Result<Self, Fault> {
-        let (mut writer, opened) = Writer::open(&parts.directory, parts.config.clone())?;
+    fn open(parts: Parts, incarnation: Incarnation) -> Result<Self, Fault> {
+        let (mut writer, opened) = open_or_begin_anew(&parts, incarnation)?;
         for repair in &opened.repaired {
             info!(?repair, "put right after a crash");
         }
@@ -137,6 +138,27 @@ impl Storage {
 
     fn halt(&self, reason: &str) {
         (self.parts.halter)(Halt { exit_code: EXIT_DISK_FAILED, reason: format!("the database cannot be synced: {reason}") });
+    }
+}
+
+/// A damaged database is moved aside, and the chain is fetched again from the other validators; the signer keeps our key
+/// silent until the ledger is back where it signed. Without others there would be nobody to ask, and amid a life of the
+/// process the other actors stand on what was there: then a person, or a fresh process, decides.
+fn open_or_begin_anew(parts: &Parts, incarnation: Incarnation) -> Result<(Writer, Opened), Fault> {
+    let open = || Writer::open(&parts.directory, parts.config.clone());
+    let can_be_rebuilt = incarnation == FIRST && 1 < parts.genesis.validators.len();
+    match open() {
+        Err(damaged @ OpenError::Damaged { .. }) if can_be_rebuilt => {
+            let aside = set_aside(&parts.directory)?;
+            let aside = aside.map_or_else(|| "nowhere".to_owned(), |aside| aside.display().to_string());
+            error!(error = %damaged, aside, "the database is set aside and rebuilt from peers");
+            Ok(open()?)
+        }
+        Err(damaged @ OpenError::Damaged { .. }) => {
+            (parts.halter)(Halt { exit_code: EXIT_DISK_FAILED, reason: damaged.to_string() });
+            Err(damaged.into())
+        }
+        opened => Ok(opened?),
     }
 }
 

@@ -116,9 +116,13 @@ async fn first_end(nodes: &[Node], failed: &[(String, End)]) -> (usize, End) {
 
 /// Tells the service manager when the node is ready, then waits for its end.
 async fn run(node: &Node) -> End {
-    match node.ready().await {
-        Ok(()) => tell_manager("READY=1"),
-        Err(failure) => return End { code: ExitCode::Runtime, reason: failure.to_string() },
+    // Who has given up before it was ready will never be ready.
+    tokio::select! {
+        end = node.ended() => return end,
+        ready = node.ready() => match ready {
+            Ok(()) => tell_manager("READY=1"),
+            Err(failure) => return End { code: ExitCode::Runtime, reason: failure.to_string() },
+        },
     }
     node.ended().await
 }
@@ -132,7 +136,11 @@ async fn until_impatient<T>(signals: &mut Signals, stop: impl Future<Output = T>
 }
 
 fn stop_code(receipt: &Receipt) -> ExitCode {
-    if receipt.leases_left > 0 { ExitCode::LeasesLeft } else { ExitCode::Done }
+    match receipt {
+        Receipt { leases_left: 1.., .. } => ExitCode::LeasesLeft,
+        Receipt { lock_released: false, .. } => ExitCode::Runtime,
+        _ => ExitCode::Done,
+    }
 }
 
 fn tell_manager(state: &str) {
