@@ -125,8 +125,10 @@ impl Keeper {
         self.parts.peers.say(peer, Wire::Consensus(message));
     }
 
+    /// Our own certified tip counts among those of the network: who is ahead of all who answered is not ahead of what was decided.
     async fn judge(&mut self, tip: Height, highest_tip: Height, claims: &[ConsensusMessage], context: &Context<Message>) -> Result<(), Fault> {
         let (signer, policy) = (&mut self.signer, (self.parts.on_missing, MAX_AHEAD));
+        let highest_tip = highest_tip.max(tip);
         match context.blocking(SYNC_LIMIT, "promise sync", move || judge_signing(signer, policy, tip, highest_tip, claims)).await? {
             Ok(verdict) => Ok(self.parts.consensus.tell(Event::SigningVerdict(verdict)).await?),
             Err(error) => self.survive(Err(error)),
