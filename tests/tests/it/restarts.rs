@@ -92,7 +92,8 @@ async fn three_go_on_under_load_when_the_fourth_is_killed_and_it_comes_back() {
     longest = longest.max(moved.elapsed());
     let per_second = (at - from) as f64 / started.elapsed().as_secs_f64();
     println!("one of four killed: longest time without a block {longest:?}, {per_second:.1} blocks/s");
-    assert!(longest < secs(3), "{longest:?} without a block");
+    // Somebody waits a whole propose timeout if the dead one was about to propose.
+    assert!(longest < secs(4), "{longest:?} without a block");
     let head = net.height().await;
     net.validator(3).start();
     let restarted = Instant::now();
@@ -195,5 +196,30 @@ async fn a_validator_that_was_down_for_100_heights_catches_up_by_certified_block
     let head = net.height().await;
     net.validator(3).signs_above(head, secs(10)).await;
     net.agree().await;
+    net.is_honest().await;
+}
+
+#[tokio::test]
+async fn a_network_of_one_goes_on_after_a_restart_far_above_genesis() {
+    let mut net = Testnet::of(1).paced("0s", "0s").start().await;
+    net.reach(130).within(secs(30)).await;
+    net.stop_one(0).await;
+    net.validator(0).start();
+    let height = eventually("the first answer", secs(10), async || net.running().next()?.height().await).await;
+    assert!(130 <= height);
+    net.reach(height + 5).within(secs(10)).await;
+}
+
+#[tokio::test]
+async fn every_key_signs_again_after_all_were_killed_far_above_genesis() {
+    let mut net = Testnet::of(4).paced("0s", "0s").start().await;
+    net.reach(120).within(secs(60)).await;
+    for _ in 0..3 {
+        net.kill_all();
+        net.start_all();
+        for index in 0..4 {
+            net.validator(index).signs_above(120, secs(20)).await;
+        }
+    }
     net.is_honest().await;
 }

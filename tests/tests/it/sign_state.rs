@@ -111,6 +111,7 @@ async fn a_damaged_journal_or_promise_keeps_the_key_silent_where_it_may_have_spo
         bytes[4_096..half].iter_mut().for_each(|byte| *byte ^= 0x5a);
         fs::write(path, bytes).unwrap();
     };
+    let overwrite: Damage = |path| fs::write(path, vec![0x5a; fs::metadata(path).unwrap().len() as usize]).unwrap();
     let empty: Damage = |path| fs::write(path, []).unwrap();
     let remove: Damage = |path| fs::remove_file(path).unwrap();
     let cases = [
@@ -119,7 +120,7 @@ async fn a_damaged_journal_or_promise_keeps_the_key_silent_where_it_may_have_spo
         ("wal", ".wal", scribble, "E-SIGN-REGRESSED"),
         ("wal", ".wal", empty, "E-SIGN-REGRESSED"),
         ("wal", ".wal", remove, "E-SIGN-REGRESSED"),
-        ("signing", ".promise", scribble, "E-SIGN-PROMISE-DAMAGED"),
+        ("signing", ".promise", overwrite, "E-SIGN-PROMISE-DAMAGED"),
         ("signing", ".promise", empty, "E-SIGN-PROMISE-DAMAGED"),
         ("signing", ".promise", remove, "E-SIGN-PROMISE-DAMAGED"),
     ];
@@ -132,4 +133,66 @@ async fn a_damaged_journal_or_promise_keeps_the_key_silent_where_it_may_have_spo
         net.validator(3).says(&format!("data/alpha/{directory}/"), LIMIT).await;
         all_is_well_again(&mut net, height).await;
     }
+}
+
+#[tokio::test]
+async fn one_bad_slot_of_the_promise_is_mended_from_an_intact_journal() {
+    let mut net = Testnet::of(4).start().await;
+    let height = stand_still(&mut net).await;
+    let path = file(net.validator(3).data("signing"), ".promise");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[..80].fill(0x5a);
+    fs::write(&path, bytes).unwrap();
+    net.validator(3).start();
+    net.validator(1).start();
+    // It signs at this height: without it nothing can be decided.
+    net.reach(height + 3).within(LIMIT).await;
+    net.validator(3).signs_above(height, LIMIT).await;
+    net.is_honest().await;
+}
+
+/// Ways to ruin the tip file beside the database.
+const TIP_FILE_DAMAGE: [fn(&Path); 3] = [
+    |path| fs::File::options().write(true).open(path).unwrap().set_len(50).unwrap(),
+    |path| fs::write(path, [0x5a; 8_192]).unwrap(),
+    |path| fs::remove_file(path).unwrap(),
+];
+
+#[tokio::test]
+async fn a_database_that_cannot_be_believed_is_set_aside_and_rebuilt_from_peers() {
+    let mut net = Testnet::of(4).start().await;
+    for damage in TIP_FILE_DAMAGE {
+        let height = net.height().await;
+        net.validator(3).kill();
+        damage(&net.validator(3).data("db/ledger.tip"));
+        net.validator(3).start();
+        net.validator(3).reach(height, LIMIT).await;
+        let log = net.validator(3).log();
+        assert!(log.contains("the database is set aside and rebuilt from peers") && log.contains("ledger"), "{log}");
+        let head = net.height().await;
+        net.validator(3).signs_above(head, LIMIT).await;
+        net.agree().await;
+    }
+    let aside = fs::read_dir(net.validator(3).data("db")).unwrap().filter(|entry| entry.as_ref().unwrap().path().join("ledger").exists()).count();
+    assert_eq!(aside, TIP_FILE_DAMAGE.len(), "nothing is deleted");
+    net.is_honest().await;
+}
+
+#[tokio::test]
+async fn a_lone_validator_never_gives_up_its_database_by_itself() {
+    let mut net = Testnet::of(1).start().await;
+    net.reach(10).within(LIMIT).await;
+    net.stop_one(0).await;
+    let path = net.validator(0).data("db/ledger.tip");
+    let whole = fs::read(&path).unwrap();
+    for damage in TIP_FILE_DAMAGE {
+        damage(&path);
+        net.validator(0).start();
+        let ended = net.validator(0).ended(LIMIT).await;
+        assert_eq!(ended.code(), Some(74), "{}", net.validator(0).log_tail());
+        assert!(net.validator(0).log_tail().contains("set it aside and rebuild it"), "{}", net.validator(0).log_tail());
+        fs::write(&path, &whole).unwrap();
+    }
+    net.validator(0).start();
+    net.reach(12).within(LIMIT).await;
 }
