@@ -69,12 +69,18 @@ fn happened(to: &Destinations, event: PeerEvent) {
             greet(to, &peer);
         }
         PeerEvent::Validator(peer) => drop(to.consensus.happened(Event::PeerUp { node: peer.node(), validator: peer.validator() })),
-        PeerEvent::Measured(_) => {}
+        PeerEvent::Measured(peer) => measured(to, &peer),
         PeerEvent::Down(node) => {
             to.consensus.happened(Event::PeerDown { node });
             to.proposals.left(node);
             to.sync.left(node);
         }
+    }
+}
+
+fn measured(to: &Destinations, peer: &Peer) {
+    if let Some(round_trip) = peer.round_trip().filter(|_| peer.validator().is_some()) {
+        to.consensus.happened(Event::RoundTrip(round_trip));
     }
 }
 

@@ -1,51 +1,29 @@
 //! One node as a value: its tree wired up and running, until it is told to stop.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use actors::{
-    admission::Admission,
-    api::{ApiMailbox, Backend, Sources},
-    consensus::{ConsensusMailbox, ConsensusMetrics, ConsensusView},
-    execution::{ExecutionMailbox, ExecutionMetrics},
+    consensus::ConsensusView,
     halt::{Halt, Halter},
     ledger::Ledger,
-    mempool::{self, MempoolMailbox, MempoolMetrics},
-    p2p::{self, P2p, Peers},
-    proposals::ProposalsMailbox,
-    routes::{Destinations, routes},
-    signer::SignerMailbox,
-    storage::{StorageMailbox, StorageMetrics},
-    sync::{SyncMailbox, SyncView},
+    p2p::Peers,
 };
-use arc_swap::ArcSwapOption;
-use consensus::signer::{Identity as SigningIdentity, OnMissing};
-use opentelemetry::metrics::Meter;
 use parking_lot::Mutex;
-use primitives::{Address, B256, Clock, Filesystem, Genesis, SecretKey, SystemClock};
 use storage::{CloseReport, DirectoryLock, LockError};
-use supervision::{ChildSpec, FaultInjection, InjectError, Running, Snapshots, Tree};
+use supervision::{FaultInjection, InjectError, Running, Snapshots, Tree};
 use tokio::{runtime::Handle, sync::watch};
-use wire::{Codec, Identity, Limits, Tcp, ValidatorProof};
 
 use crate::{
-    config,
-    door::OpenedTcp,
     exit::{ExitCode, Failure},
     home::Home,
     launch::Launch,
     telemetry::{Metrics, MetricsDoor},
     terminal::{Receipt, StoppedActor},
-    tree,
+    wiring::Wiring,
 };
 
 /// How long all actors may take to be ready.
 const READY_LIMIT: Duration = Duration::from_secs(120);
-/// How long a request under way may take after the stop.
-const DRAIN_LIMIT: Duration = Duration::from_secs(3);
-const MAX_CONNECTIONS: usize = 1_024;
-const MAX_CALLS: usize = 256;
-const CALL_LIMIT: Duration = Duration::from_secs(30);
-const POOL: mempool::Limits = mempool::Limits { max_transactions: 65_536, max_bytes: 256 << 20, max_per_sender: 4_096, max_nonce_gap: 4_096 };
 
 /// A running node.
 pub struct Node {
@@ -183,268 +161,4 @@ fn halter() -> (Halter, watch::Receiver<Option<Halt>>) {
         });
     };
     (Arc::new(halter), receiver)
-}
-
-/// Every mailbox and view, made before the first actor.
-struct Wiring {
-    genesis: Arc<Genesis>,
-    clock: Arc<dyn Clock>,
-    meter: Meter,
-    halter: Halter,
-    closed: Arc<Mutex<Option<CloseReport>>>,
-    admission: Arc<Admission>,
-    ledger: Ledger,
-    storage: StorageMailbox,
-    signer: SignerMailbox,
-    execution: ExecutionMailbox,
-    proposals: ProposalsMailbox,
-    mempool: MempoolMailbox,
-    sync: SyncMailbox,
-    sync_view: SyncView,
-    consensus: ConsensusMailbox,
-    consensus_view: ConsensusView,
-    p2p: Option<P2p>,
-    snapshots: Arc<ArcSwapOption<Snapshots>>,
-    seen: Seen,
-}
-
-impl Wiring {
-    fn of(launch: &Launch, meter: &Meter, halter: Halter, closed: Arc<Mutex<Option<CloseReport>>>) -> Result<Self, Failure> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let genesis = Arc::new(launch.genesis.clone());
-        let (ledger, consensus, proposals) = (Ledger::default(), ConsensusMailbox::new(), ProposalsMailbox::new());
-        let (mempool, sync) = (MempoolMailbox::new(), SyncMailbox::new());
-        let destinations = Destinations {
-            consensus: consensus.clone(),
-            proposals: proposals.clone(),
-            mempool: mempool.clone(),
-            sync: sync.clone(),
-            ledger: ledger.clone(),
-            chain_id: genesis.chain_id,
-        };
-        let p2p = connect(launch, &destinations, meter, clock.clone())?;
-        let consensus_view = ConsensusView::new(clock.unix_ms());
-        let seen = Seen { ledger: ledger.clone(), peers: p2p.peers.clone(), consensus: consensus_view.clone() };
-        Ok(Self {
-            admission: Arc::new(Admission::new(&genesis, clock.clone())),
-            genesis,
-            clock,
-            meter: meter.clone(),
-            halter,
-            closed,
-            ledger,
-            storage: StorageMailbox::new(),
-            signer: SignerMailbox::new(),
-            execution: ExecutionMailbox::new(),
-            proposals,
-            mempool,
-            sync,
-            sync_view: SyncView::default(),
-            consensus,
-            consensus_view,
-            p2p: Some(p2p),
-            snapshots: Arc::default(),
-            seen,
-        })
-    }
-
-    /// All children with their edges.
-    fn children(mut self, launch: &Launch) -> Result<Vec<ChildSpec>, Failure> {
-        let Some(P2p { peers, door, children }) = self.p2p.take() else { return Ok(Vec::new()) };
-        let data = launch.home.data(&launch.config.chain.name);
-        let mut specs = vec![
-            ("storage", self.storage_child(launch)),
-            ("mempool", self.mempool_child(&peers)),
-            ("proposals", self.proposals_child(&peers)),
-            ("execution", self.execution_child(&peers, fee_recipient(launch))),
-            ("sync", self.sync_child(&peers)),
-            ("consensus", self.consensus_child(&peers, launch.validator_key.clone())),
-            ("signer", self.signer_child(&peers, launch, data.clone())),
-            ("api", self.api_child(&peers, door, launch, data)?),
-        ];
-        specs.extend(p2p::CHILDREN.into_iter().zip(children));
-        Ok(specs.into_iter().map(|(name, spec)| tree::place(name, spec)).collect())
-    }
-
-    fn storage_child(&self, launch: &Launch) -> ChildSpec {
-        let config = storage::Config { cache_bytes: launch.config.storage.cache_bytes, ..storage::Config::default_for_validator() };
-        let parts = actors::storage::Parts {
-            directory: launch.home.database(&launch.config.chain.name),
-            config,
-            genesis: self.genesis.clone(),
-            ledger: self.ledger.clone(),
-            metrics: StorageMetrics::new(&self.meter),
-            halter: self.halter.clone(),
-            closed: self.closed.clone(),
-        };
-        actors::storage::child(&self.storage, parts)
-    }
-
-    fn mempool_child(&self, peers: &Peers) -> ChildSpec {
-        let consensus = self.consensus.clone();
-        let parts = mempool::Parts {
-            limits: POOL,
-            ledger: self.ledger.clone(),
-            admission: self.admission.clone(),
-            storage: self.storage.clone(),
-            peers: peers.clone(),
-            metrics: MempoolMetrics::new(&self.meter),
-            waiting: Arc::new(move |waiting| _ = consensus.transactions_waiting(waiting)),
-            validators: self.genesis.validators.len() as u32,
-        };
-        mempool::child(&self.mempool, parts)
-    }
-
-    fn proposals_child(&self, peers: &Peers) -> ChildSpec {
-        let consensus = self.consensus.clone();
-        let parts = actors::proposals::Parts {
-            domain: self.genesis.domain(),
-            set: self.genesis.validators.clone(),
-            ledger: self.ledger.clone(),
-            peers: peers.clone(),
-            arrived: Arc::new(move |arrived| _ = consensus.arrived(arrived)),
-        };
-        actors::proposals::child(&self.proposals, parts)
-    }
-
-    fn execution_child(&self, peers: &Peers, fee_recipient: Address) -> ChildSpec {
-        let parts = actors::execution::Parts {
-            genesis: self.genesis.clone(),
-            ledger: self.ledger.clone(),
-            admission: self.admission.clone(),
-            storage: self.storage.clone(),
-            mempool: self.mempool.clone(),
-            proposals: self.proposals.clone(),
-            peers: peers.clone(),
-            clock: self.clock.clone(),
-            metrics: ExecutionMetrics::new(&self.meter),
-            fee_recipient,
-        };
-        actors::execution::child(&self.execution, parts)
-    }
-
-    fn sync_child(&self, peers: &Peers) -> ChildSpec {
-        let parts = actors::sync::Parts {
-            domain: self.genesis.domain(),
-            set: self.genesis.validators.clone(),
-            ledger: self.ledger.clone(),
-            peers: peers.clone(),
-            consensus: self.consensus.clone(),
-            clock: self.clock.clone(),
-            view: self.sync_view.clone(),
-        };
-        actors::sync::child(&self.sync, parts)
-    }
-
-    fn consensus_child(&self, peers: &Peers, key: Option<SecretKey>) -> ChildSpec {
-        let parts = actors::consensus::Parts {
-            genesis: self.genesis.clone(),
-            key,
-            ledger: self.ledger.clone(),
-            storage: self.storage.clone(),
-            signer: self.signer.clone(),
-            execution: self.execution.clone(),
-            proposals: self.proposals.clone(),
-            sync: self.sync.clone(),
-            peers: peers.clone(),
-            clock: self.clock.clone(),
-            metrics: ConsensusMetrics::new(&self.meter),
-            view: self.consensus_view.clone(),
-            remembered: Arc::default(),
-        };
-        actors::consensus::child(&self.consensus, parts)
-    }
-
-    /// A node without a validator key has a signer all the same, which nobody ever asks.
-    fn signer_child(&self, peers: &Peers, launch: &Launch, data: PathBuf) -> ChildSpec {
-        let key = launch.validator_key.as_ref().map_or(Address::ZERO, SecretKey::address);
-        let parts = actors::signer::Parts {
-            disk: Arc::new(Filesystem::at(data)),
-            identity: SigningIdentity { genesis: self.genesis.hash(), key },
-            on_missing: on_missing(launch),
-            consensus: self.consensus.clone(),
-            proposals: self.proposals.clone(),
-            peers: peers.clone(),
-            halter: self.halter.clone(),
-            seed: Arc::new(|| B256::from(rand::random::<[u8; 32]>())),
-        };
-        actors::signer::child(&self.signer, parts)
-    }
-
-    fn api_child(&self, peers: &Peers, door: p2p::Door, launch: &Launch, data_directory: PathBuf) -> Result<ChildSpec, Failure> {
-        let config = &launch.config;
-        let listener = launch.listeners.rpc.try_clone().map_err(|error| Failure::runtime(format!("the RPC socket cannot be shared: {error}")))?;
-        let sources = Sources {
-            chain_name: config.chain.name.clone(),
-            genesis: self.genesis.clone(),
-            version: version(),
-            ledger: self.ledger.clone(),
-            admission: self.admission.clone(),
-            mempool: self.mempool.clone(),
-            peers: peers.clone(),
-            door,
-            consensus: self.consensus_view.clone(),
-            sync: self.sync_view.clone(),
-            clock: self.clock.clone(),
-            snapshots: self.snapshots.clone(),
-            data_directory,
-            listeners: vec![("rpc", config.rpc.listen), ("p2p", config.p2p.listen), ("metrics", config.metrics.listen)],
-        };
-        let addresses = [
-            ("JSON-RPC, WebSocket, health", format!("http://{}", config.rpc.listen)),
-            ("P2P", config.p2p.listen.to_string()),
-            ("metrics", format!("http://{}/metrics", config.metrics.listen)),
-        ];
-        let api = api::Config {
-            hosts: config.rpc.hosts.clone(),
-            origins: config.rpc.origins.clone(),
-            max_connections: MAX_CONNECTIONS,
-            max_calls: MAX_CALLS,
-            call_limit: CALL_LIMIT,
-            drain_limit: DRAIN_LIMIT,
-            addresses: addresses.map(|(what, place)| (what.to_owned(), place)).to_vec(),
-            meter: self.meter.clone(),
-        };
-        let parts = actors::api::Parts { listener: Arc::new(listener), backend: Backend::new(sources), config: api };
-        Ok(actors::api::child(&ApiMailbox::new(), parts))
-    }
-}
-
-/// The part that talks to peers; a validator introduces itself.
-fn connect(launch: &Launch, destinations: &Destinations, meter: &Meter, clock: Arc<dyn Clock>) -> Result<P2p, Failure> {
-    let domain = launch.genesis.domain();
-    let identity = Identity::new(launch.node_key.clone(), domain).map_err(|error| Failure::runtime(format!("TLS cannot be set up: {error}")))?;
-    let node = identity.node();
-    let mut codecs = vec![Codec::Msgpack];
-    if launch.config.offers_json(launch.genesis.network_kind) {
-        codecs.push(Codec::Json);
-    }
-    let mut peers = launch.config.p2p.peers.clone();
-    peers.extend(launch.genesis.bootstrap_peers.iter().filter(|peer| peer.node != Some(node)).cloned());
-    let limits = Limits::standard(codecs);
-    let mut config = p2p::Config::among_validators(identity, limits, launch.config.p2p.listen, peers, rand::random());
-    config.ping = launch.config.p2p.keepalive;
-    let listener = launch.listeners.p2p.try_clone().map_err(|error| Failure::runtime(format!("the P2P socket cannot be shared: {error}")))?;
-    let p2p = p2p::build(OpenedTcp::new(Tcp::VALIDATOR, listener), config, routes(destinations), meter, clock);
-    if let Some(key) = &launch.validator_key {
-        let proof = ValidatorProof::new(key, &domain, node);
-        p2p.peers.introduce(proof).map_err(|error| Failure::runtime(error.to_string()))?;
-    }
-    Ok(p2p)
-}
-
-fn fee_recipient(launch: &Launch) -> Address {
-    launch.validator_key.as_ref().map_or(Address::ZERO, SecretKey::address)
-}
-
-fn on_missing(launch: &Launch) -> OnMissing {
-    match launch.config.on_missing(launch.genesis.network_kind) {
-        config::OnMissing::Refuse => OnMissing::Refuse,
-        config::OnMissing::Observe => OnMissing::Observe,
-        config::OnMissing::Recover => OnMissing::Recover,
-    }
-}
-
-fn version() -> String {
-    format!("axolotl/v{}/{}-{}", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH)
 }

@@ -30,6 +30,7 @@ pub mod run;
 pub mod telemetry;
 pub mod terminal;
 mod tree;
+mod wiring;
 
 use std::io::Write;
 

@@ -12,7 +12,8 @@ use supervision::Snapshots;
 
 use super::{
     convert, fees, health,
-    state::{Simulator, check_head},
+    restarts::Restarts,
+    state::{Simulator, state_at},
 };
 use crate::{
     admission::Admission,
@@ -53,11 +54,12 @@ pub struct Sources {
 pub struct Backend {
     pub(super) sources: Sources,
     simulator: Simulator,
+    restarts: Restarts,
 }
 
 impl Backend {
     pub fn new(sources: Sources) -> Self {
-        Self { simulator: Simulator::new(&sources), sources }
+        Self { simulator: Simulator::new(&sources), restarts: Restarts::default(), sources }
     }
 
     fn ledger(&self) -> &Ledger {
@@ -148,16 +150,22 @@ impl api::Backend for Backend {
     }
 
     async fn transaction(&self, hash: B256) -> Result<Option<Found>, BackendError> {
-        if let Some((height, index)) = self.ledger().location(&hash).map_err(convert::read)? {
-            return Ok(Some(Found::Decided { height, index: u64::from(index) }));
+        let decided = || {
+            let location = self.ledger().location(&hash).map_err(convert::read)?;
+            Ok::<_, BackendError>(location.map(|(height, index)| Found::Decided { height, index: u64::from(index) }))
+        };
+        if let Some(decided) = decided()? {
+            return Ok(Some(decided));
         }
-        let pooled = self.sources.mempool.find(hash).await.map_err(convert::asked)?;
-        Ok(pooled.map(|pooled| Found::Waiting(Box::new((*pooled.transaction).clone()))))
+        match self.sources.mempool.find(hash).await.map_err(convert::asked)? {
+            Some(pooled) => Ok(Some(Found::Waiting(Box::new((*pooled.transaction).clone())))),
+            // It may have left the pool for a block between the two questions.
+            None => decided(),
+        }
     }
 
     async fn account(&self, address: Address, at: BlockRef) -> Result<AccountState, BackendError> {
-        check_head(self.ledger(), &self.sources.genesis, at)?;
-        let account = self.ledger().account(&address).map_err(convert::read)?.unwrap_or_default();
+        let account = state_at(self.ledger(), at)?.account(&address).map_err(convert::state)?.unwrap_or_default();
         Ok(AccountState { balance: account.balance, nonce: account.nonce })
     }
 
@@ -168,22 +176,19 @@ impl api::Backend for Backend {
     }
 
     async fn code(&self, address: Address, at: BlockRef) -> Result<Bytes, BackendError> {
-        check_head(self.ledger(), &self.sources.genesis, at)?;
-        let state = self.ledger().state().map_err(convert::read)?;
+        let state = state_at(self.ledger(), at)?;
         let account = state.account(&address).map_err(convert::state)?.unwrap_or_default();
         Ok(state.code(&account.code_hash).map_err(convert::state)?.unwrap_or_default())
     }
 
     async fn storage(&self, address: Address, slot: U256, at: BlockRef) -> Result<B256, BackendError> {
-        check_head(self.ledger(), &self.sources.genesis, at)?;
-        let state = self.ledger().state().map_err(convert::read)?;
-        Ok(B256::from(state.slot(&address, &B256::from(slot)).map_err(convert::state)?))
+        let value = state_at(self.ledger(), at)?.slot(&address, &B256::from(slot)).map_err(convert::state)?;
+        Ok(B256::from(value))
     }
 
     async fn call(&self, call: Call, at: BlockRef) -> Result<Bytes, BackendError> {
-        check_head(self.ledger(), &self.sources.genesis, at)?;
         let request = convert::call(call);
-        match self.simulator.run(move |simulation| simulation.call(&request)).await?.map_err(convert::call_error)? {
+        match self.simulator.run(at, move |simulation| simulation.call(&request)).await?.map_err(convert::call_error)? {
             CallOutcome::Success { output, .. } => Ok(output),
             CallOutcome::Revert { output, .. } => Err(BackendError::Reverted { data: output }),
             CallOutcome::Halt { reason, .. } => Err(BackendError::Halted(reason.to_string())),
@@ -191,9 +196,8 @@ impl api::Backend for Backend {
     }
 
     async fn estimate_gas(&self, call: Call, at: BlockRef) -> Result<u64, BackendError> {
-        check_head(self.ledger(), &self.sources.genesis, at)?;
         let request = convert::call(call);
-        self.simulator.run(move |simulation| simulation.estimate_gas(&request)).await?.map_err(convert::call_error)
+        self.simulator.run(at, move |simulation| simulation.estimate_gas(&request)).await?.map_err(convert::call_error)
     }
 
     async fn submit(&self, raw: Bytes) -> Result<B256, BackendError> {
@@ -231,7 +235,7 @@ impl api::Backend for Backend {
     }
 
     async fn health(&self) -> Health {
-        health::health(&self.sources).await
+        health::health(&self.sources, &self.restarts).await
     }
 
     async fn readiness(&self) -> Vec<Criterion> {

@@ -10,7 +10,7 @@ use primitives::{B256, Header, Height};
 use supervision::{ChildState, Snapshot};
 use wire::Role;
 
-use super::Sources;
+use super::{Sources, restarts::Restarts};
 use crate::consensus::Seen;
 
 /// A listener of ours that does not answer within this long is not reachable.
@@ -27,14 +27,15 @@ const STALL_DEGRADED_SECONDS: u64 = 5;
 const STALL_DOWN_SECONDS: u64 = 60;
 
 /// The body of `GET /health`.
-pub(super) async fn health(sources: &Sources) -> Health {
+pub(super) async fn health(sources: &Sources, restarts: &Restarts) -> Health {
     let (chain, actors) = (chain(sources).await, actors(sources));
     let clock = ClockHealth { skew_ms: sources.peers.clock_offset_ms().unwrap_or_default() };
     let storage = StorageHealth {
         lock: if sources.ledger.is_open() { "held" } else { "released" }.to_owned(),
         free_bytes: free_bytes(&sources.data_directory),
     };
-    let actors = count(&actors);
+    let mut actors = count(&actors);
+    actors.restarts_1h = restarts.within_an_hour(actors.restarts_1h, sources.clock.monotonic());
     let (status, reasons) = judge(&chain, &clock, &actors, &sources.consensus.seen());
     let chains = BTreeMap::from([(sources.chain_name.clone(), chain.clone())]);
     Health { status, reasons, chain, clock, storage, actors, chains }
@@ -181,14 +182,15 @@ pub(super) fn actors(sources: &Sources) -> Snapshot {
 
 /// Everybody who is connected.
 pub(super) fn peers(sources: &Sources) -> Vec<PeerStatus> {
+    let now = sources.clock.monotonic();
     let status = |peer: crate::p2p::Peer| PeerStatus {
         id: peer.node().to_string(),
-        address: String::new(),
+        address: peer.remote().map(|address| address.to_string()).unwrap_or_default(),
         direction: if peer.role() == Role::Dialler { Direction::Outbound } else { Direction::Inbound },
         validator: peer.validator(),
         height: sources.sync.tip_of(&peer.node()),
         rtt_ms: peer.round_trip().map(|round_trip| round_trip.as_millis() as u64),
-        connected_seconds: 0,
+        connected_seconds: now.saturating_sub(peer.since()).as_secs(),
         score: 0,
     };
     sources.peers.list().into_iter().map(status).collect()

@@ -12,6 +12,7 @@ mod backend;
 mod convert;
 mod fees;
 mod health;
+mod restarts;
 mod state;
 
 pub use actor::{ApiMailbox, Parts, child};

@@ -1,14 +1,16 @@
 //! Calls on the state at the head, off the runtime and with a limit.
 
-use std::{sync::Arc, time::Duration};
+use std::{cmp::Ordering, sync::Arc, time::Duration};
 
 use api::{BackendError, BlockRef};
 use execution::{Cancel, Simulation, StateReader};
-use primitives::{Height, genesis::Genesis};
 use tokio::sync::Semaphore;
 
 use super::{backend::Sources, convert};
-use crate::{admission::Admission, ledger::Ledger};
+use crate::{
+    admission::Admission,
+    ledger::{Ledger, StateView},
+};
 
 /// Calls that run at once; each occupies a thread.
 const MAX_CALLS: usize = 8;
@@ -39,10 +41,10 @@ impl Simulator {
         Self { ledger: sources.ledger.clone(), admission: sources.admission.clone(), room: Arc::new(Semaphore::new(MAX_CALLS)) }
     }
 
-    /// Runs `work` at the head, on a thread of its own.
-    pub async fn run<R: Send + 'static>(&self, work: impl FnOnce(&Simulation<'_>) -> R + Send + 'static) -> Result<R, BackendError> {
+    /// Runs `work` on the state of `at`, on a thread of its own.
+    pub async fn run<R: Send + 'static>(&self, at: BlockRef, work: impl FnOnce(&Simulation<'_>) -> R + Send + 'static) -> Result<R, BackendError> {
         let permit = self.room.clone().acquire_owned().await.map_err(|_| BackendError::Unavailable("the node is stopping".into()))?;
-        let state = self.ledger.state().map_err(convert::read)?;
+        let state = state_at(&self.ledger, at)?;
         let header = self.ledger.header(state.height()).map_err(convert::read)?.ok_or(BackendError::UnknownBlock)?;
         let admission = self.admission.clone();
         let cancel = CancelOnDrop(Cancel::default());
@@ -60,18 +62,17 @@ impl Simulator {
     }
 }
 
-/// Whether `at` is the head: the only block whose state is kept.
-pub(super) fn check_head(ledger: &Ledger, genesis: &Genesis, at: BlockRef) -> Result<(), BackendError> {
-    let tip = ledger.tip().map_err(convert::read)?;
-    let height = match at {
-        BlockRef::Latest => return Ok(()),
-        BlockRef::Height(height) => height,
-        BlockRef::Hash(hash) if hash == genesis.hash() => Height::GENESIS,
-        BlockRef::Hash(hash) => ledger.height_of(&hash).map_err(convert::read)?.ok_or(BackendError::UnknownBlock)?,
+/// The state of `at`, which must be the head: the only block whose state is kept.
+pub(super) fn state_at(ledger: &Ledger, at: BlockRef) -> Result<StateView, BackendError> {
+    let asked = match at {
+        BlockRef::Latest => None,
+        BlockRef::Height(height) => Some(height),
+        BlockRef::Hash(hash) => Some(ledger.height_of(&hash).map_err(convert::read)?.ok_or(BackendError::UnknownBlock)?),
     };
-    match height.cmp(&tip) {
-        std::cmp::Ordering::Equal => Ok(()),
-        std::cmp::Ordering::Greater => Err(BackendError::UnknownBlock),
-        std::cmp::Ordering::Less => Err(BackendError::NotKept { what: "the state", block: height, oldest: tip }),
+    let state = ledger.state().map_err(convert::read)?;
+    match asked.map(|asked| (asked, asked.cmp(&state.height()))) {
+        None | Some((_, Ordering::Equal)) => Ok(state),
+        Some((_, Ordering::Greater)) => Err(BackendError::UnknownBlock),
+        Some((asked, Ordering::Less)) => Err(BackendError::NotKept { what: "the state", block: asked, oldest: state.height() }),
     }
 }

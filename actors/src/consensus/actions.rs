@@ -19,15 +19,28 @@ use crate::{
     storage::{Batch, Keyspace},
 };
 
+const EVIDENCE_PAUSE: std::time::Duration = std::time::Duration::from_secs(5);
 const EVIDENCE_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
 
 impl Consensus {
     pub(super) fn carry_out(&mut self, actions: Vec<Action>, context: &mut Context<Message>) -> Result<(), Fault> {
+        self.remember();
         for action in actions {
             self.carry_out_one(action, context)?;
         }
-        self.parts.view.show(self.host.status(), self.moved_unix_ms);
+        let status = self.host.status();
+        self.parts.metrics.power_online.record(status.power_online, &[]);
+        self.parts.view.show(status, self.moved_unix_ms);
         Ok(())
+    }
+
+    /// The next incarnation knows what this one has learnt before anything is done about it.
+    fn remember(&self) {
+        let remembered = self.host.remembered();
+        let mut kept = self.parts.remembered.lock();
+        if *kept != remembered {
+            *kept = remembered;
+        }
     }
 
     fn carry_out_one(&mut self, action: Action, context: &mut Context<Message>) -> Result<(), Fault> {
@@ -36,9 +49,9 @@ impl Consensus {
             Action::Release(batch) => require(parts.signer.release(incarnation, batch), "the signer has no room for a release")?,
             Action::OpenJournal { height } => require(parts.signer.open(incarnation, height), "the signer has no room")?,
             Action::JudgeSigning { tip, highest_tip, claims } => {
-                require(parts.signer.judge(tip, highest_tip, claims), "the signer has no room")?;
+                require(parts.signer.judge(incarnation, tip, highest_tip, claims), "the signer has no room")?;
             }
-            Action::InitialiseSigning { above } => require(parts.signer.initialise(above), "the signer has no room")?,
+            Action::InitialiseSigning { above } => require(parts.signer.initialise(incarnation, above), "the signer has no room")?,
             Action::Schedule { timer, after } => self.schedule(timer, after, context),
             Action::Cancel(timer) => drop(self.timers.remove(&timer)),
             Action::RoundStarted { height, round, proposer } => {
@@ -46,6 +59,7 @@ impl Consensus {
                 parts.metrics.height.record(height.0, &[]);
                 parts.metrics.round.record(u64::from(round.0), &[]);
                 parts.metrics.rounds.add(1, &[]);
+                parts.proposals.round_started(height, round);
             }
             Action::GetValue { height, round } => tasks::build(parts, context, height, round),
             Action::Accept(proposal) => self.accept(proposal),
@@ -66,10 +80,7 @@ impl Consensus {
             Action::Sync { height } => drop(parts.sync.behind(height)),
             Action::Evidence(evidence) => self.keep_evidence(evidence, context),
             Action::SigningChanged(signing) => self.signing_changed(&signing),
-            Action::Fault { fatal } => {
-                *parts.remembered.lock() = self.host.remembered();
-                return Err(fatal.into());
-            }
+            Action::Fault { fatal } => return Err(fatal.into()),
         }
         Ok(())
     }
@@ -93,22 +104,23 @@ impl Consensus {
             CommitOrigin::Decided => "decided",
             CommitOrigin::Synced => "synced",
         };
-        // The next incarnation must know what was handed over, or it would wait for ever to hear that it is committed.
-        *self.parts.remembered.lock() = self.host.remembered();
         self.parts.metrics.decisions.add(1, &[KeyValue::new("origin", origin)]);
-        let body = self.body(height, value)?;
-        tasks::commit(&self.parts, context, Decided { certificate, body }, value);
+        match self.body(height, value) {
+            Some(body) => tasks::commit(&self.parts, context, Decided { certificate, body }, value),
+            None => {
+                warn!(%height, %value, "a decided block is not here; it is fetched");
+                return self.tell(Event::BodyMissing { height, value }, context);
+            }
+        }
         Ok(())
     }
 
-    /// A block that can be decided is here: nothing is voted for before its body is durable.
-    fn body(&self, height: Height, value: B256) -> Result<Body, Fault> {
+    fn body(&self, height: Height, value: B256) -> Option<Body> {
         let bytes = match self.bodies.get(&(height, value)) {
-            Some(bytes) => Some(bytes.clone()),
-            None => self.parts.ledger.undecided_body(&value)?,
+            Some(bytes) => bytes.clone(),
+            None => self.parts.ledger.undecided_body(&value).ok()??,
         };
-        let bytes = bytes.ok_or_else(|| Fault::new(format!("block {value} of height {height} is decided, but not here")))?;
-        Ok(Body::decode(&bytes)?)
+        Body::decode(&bytes).ok()
     }
 
     fn ask_standings(&self) {
@@ -134,14 +146,14 @@ impl Consensus {
         }
         let storage = self.parts.storage.clone();
         context.task("evidence", async move {
-            if let Err(error) = storage.commit(batch, EVIDENCE_LIMIT).await {
-                warn!(%error, "evidence was not written");
+            while let Err(error) = storage.commit(batch.clone(), EVIDENCE_LIMIT).await {
+                warn!(%error, "evidence is not written yet");
+                tokio::time::sleep(EVIDENCE_PAUSE).await;
             }
         });
     }
 
     fn signing_changed(&self, signing: &Signing) {
-        *self.parts.remembered.lock() = self.host.remembered();
         for state in ["enabled", "sync_only", "observing", "refused", "halted", "none"] {
             let is_it = state == word(signing.state);
             self.parts.metrics.signing_state.record(u64::from(is_it), &[KeyValue::new("state", state)]);

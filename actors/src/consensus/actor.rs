@@ -20,6 +20,7 @@ use super::{ConsensusMailbox, ConsensusMetrics, ConsensusView, mailbox::Message,
 use crate::{
     execution::{BuiltBlock, Decided, ExecutionMailbox},
     ledger::Ledger,
+    mempool::Waiting,
     p2p::Peers,
     proposals::{Arrived, ProposalsMailbox},
     signer::SignerMailbox,
@@ -28,7 +29,7 @@ use crate::{
 };
 
 /// The shortest wait for a proposer that is likely to be away.
-const PROPOSE_FLOOR: Duration = Duration::from_millis(150);
+const PROPOSE_FLOOR: Duration = Duration::from_millis(10);
 /// How long a release rests that found no room on the disk.
 const NO_SPACE_PAUSE: Duration = Duration::from_secs(1);
 /// Blocks of the height after the current one that are kept until it begins.
@@ -50,6 +51,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub metrics: ConsensusMetrics,
     pub view: ConsensusView,
+    /// Whether transactions wait.
+    pub waiting: Waiting,
     /// What one incarnation leaves to the next in this process.
     pub remembered: Arc<Mutex<Remembered>>,
 }
@@ -84,6 +87,7 @@ impl supervision::Actor for Consensus {
         self.parts.signer.take_over(context.incarnation());
         let actions = self.host.begin(Now::of(&*self.parts.clock));
         self.carry_out(actions, context)?;
+        self.tell(Event::TransactionsWaiting(self.parts.waiting.get()), context)?;
         for peer in self.parts.peers.list() {
             let up = Event::PeerUp { node: peer.node(), validator: peer.validator() };
             self.tell(up, context)?;
@@ -94,6 +98,9 @@ impl supervision::Actor for Consensus {
     async fn handle(&mut self, message: Message, context: &mut Context<Message>) -> Result<(), Fault> {
         match message {
             Message::Happened(event) => self.happened(*event, context),
+            // What an older life asked is answered to nobody.
+            Message::Signed(life, _) if life != context.incarnation() => Ok(()),
+            Message::Signed(_, event) => self.happened(*event, context),
             Message::Arrived(arrived) => self.arrived(*arrived, context),
             Message::Built(height, round, built) => self.built(height, round, built, context),
             Message::Fetched(decided) => self.fetched(*decided, context),
@@ -113,6 +120,8 @@ impl Consensus {
             validators: parts.genesis.validators.clone(),
             crypto: Crypto::new(parts.key.clone(), parts.genesis.domain()),
             remembered: parts.remembered.lock().clone(),
+            // No two lives share a ticket.
+            first_ticket: incarnation.0 << 32,
         };
         let config = consensus::host::Config { parameters: parts.genesis.consensus.clone(), propose_floor: PROPOSE_FLOOR };
         let moved_unix_ms = parts.clock.unix_ms();
@@ -141,6 +150,10 @@ impl Consensus {
     }
 
     fn happened(&mut self, event: Event, context: &mut Context<Message>) -> Result<(), Fault> {
+        let event = match event {
+            Event::RoundTrip(measured) => Event::RoundTrip(measured.max(self.slowest_round_trip())),
+            event => event,
+        };
         match &event {
             Event::Committed { height, .. } => self.committed(*height),
             Event::Elapsed(timer) => drop(self.timers.remove(timer)),
@@ -157,6 +170,11 @@ impl Consensus {
             }
         }
         Ok(())
+    }
+
+    fn slowest_round_trip(&self) -> Duration {
+        let validators = self.parts.peers.list().into_iter().filter(|peer| peer.validator().is_some());
+        validators.filter_map(|peer| peer.round_trip()).max().unwrap_or_default()
     }
 
     fn committed(&mut self, height: Height) {
@@ -208,6 +226,10 @@ impl Consensus {
 
     fn fetched(&mut self, decided: Decided, context: &mut Context<Message>) -> Result<(), Fault> {
         let Decided { certificate, body } = decided;
+        // Committed while an older life of ours was busy with it: only a fresh start reads the new tip.
+        if self.height < certificate.height && self.height <= self.parts.ledger.tip()? {
+            return Err(Fault::new(format!("the ledger has passed height {}", self.height)));
+        }
         if self.height <= certificate.height {
             self.bodies.insert((certificate.height, certificate.value), body.encode());
         }

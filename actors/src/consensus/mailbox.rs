@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use consensus::host::Event;
 use primitives::{ConsensusMessage, Height, NodeId, Round};
-use supervision::{AskError, Lane, MailboxLimits};
+use supervision::{AskError, Fence, Incarnation, Lane, MailboxLimits};
 use wire::message::{StandingAnswer, StandingRequest};
 
 use crate::{
@@ -19,6 +19,8 @@ const TELL_LIMIT: Duration = Duration::from_secs(5);
 
 pub(super) enum Message {
     Happened(Box<Event>),
+    /// An answer of the signer to that life.
+    Signed(Incarnation, Box<Event>),
     Arrived(Box<Arrived>),
     Built(Height, Round, BuiltBlock),
     Fetched(Box<Decided>),
@@ -29,7 +31,7 @@ pub(super) enum Message {
 impl supervision::Message for Message {
     fn name(&self) -> &'static str {
         match self {
-            Self::Happened(event) => name(event),
+            Self::Happened(event) | Self::Signed(_, event) => name(event),
             Self::Arrived(_) => "Arrived",
             Self::Built(..) => "Built",
             Self::Fetched(_) => "Fetched",
@@ -41,7 +43,7 @@ impl supervision::Message for Message {
     fn lane(&self) -> Lane {
         match self {
             Self::Happened(event) if is_a_peer_s(event) => Lane::Normal,
-            Self::Happened(_) | Self::Built(..) => Lane::Urgent,
+            Self::Happened(_) | Self::Signed(..) | Self::Built(..) => Lane::Urgent,
             Self::Arrived(_) | Self::Asked(..) | Self::Answered(..) => Lane::Normal,
             Self::Fetched(_) => Lane::Bulk,
         }
@@ -63,6 +65,7 @@ fn name(event: &Event) -> &'static str {
         Event::Committed { .. } => "Committed",
         Event::Uncommitted { .. } => "Uncommitted",
         Event::Retry => "Retry",
+        Event::BodyMissing { .. } => "BodyMissing",
         Event::Built { .. } => "Built",
         Event::Judged { .. } => "Judged",
         Event::BodyDurable { .. } => "BodyDurable",
@@ -88,6 +91,11 @@ impl ConsensusMailbox {
         Self { address: supervision::Address::new("consensus", LIMITS) }
     }
 
+    /// Tells which incarnation lives.
+    pub fn fence(&self) -> Fence {
+        self.address.fence()
+    }
+
     /// A message of a peer. Without room its session must end: nobody says it again.
     pub fn message(&self, from: NodeId, message: ConsensusMessage) -> bool {
         self.happened(Event::Message { from, message })
@@ -101,6 +109,11 @@ impl ConsensusMailbox {
     /// Something happened that must not be lost.
     pub(crate) async fn tell(&self, event: Event) -> Result<(), AskError> {
         self.address.send(Message::Happened(Box::new(event)), TELL_LIMIT).await
+    }
+
+    /// The signer answers what `life` asked.
+    pub(crate) async fn signed(&self, life: Incarnation, event: Event) -> Result<(), AskError> {
+        self.address.send(Message::Signed(life, Box::new(event)), TELL_LIMIT).await
     }
 
     /// A proposed block is whole.

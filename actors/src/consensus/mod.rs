@@ -2,7 +2,8 @@
 //!
 //! | message    | sender                          | answer                                                       |
 //! |------------|---------------------------------|--------------------------------------------------------------|
-//! | `Happened` | p2p, signer, mempool, itself    | none; the host is told                                       |
+//! | `Happened` | p2p, mempool, itself            | none; the host is told                                       |
+//! | `Signed`   | signer                          | none; an answer, void for any other life                     |
 //! | `Arrived`  | proposals                       | none; a proposed block is made durable and judged            |
 //! | `Built`    | itself                          | none; our own block for a round                              |
 //! | `Fetched`  | sync                            | none; a certified block is committed                         |

@@ -8,7 +8,7 @@ use std::{
 
 use alloy_eips::eip2718::Encodable2718;
 use execution::{Attributes, Cancel, Changes, CommitError, Committed, Embedded, StateReader, Validators, Verdict};
-use primitives::{Address, Clock, Genesis, Header, Height, Metadata, RecoveredTransaction};
+use primitives::{Address, Clock, Genesis, Header, Height, Metadata, RecoveredTransaction, limits};
 use supervision::{ChildSpec, Context, Fault, Incarnation, Reply, answer};
 use tracing::{debug, error, info, warn};
 use wire::{Message as Wire, Status};
@@ -96,6 +96,12 @@ impl Execution {
     fn judge(&mut self, body: primitives::Body, reply: Reply<Verdict>, context: &Context<Message>) {
         let cancel = Cancel::default();
         let height = self.engine.head().1.next();
+        // The oldest gives way: it is of the lowest round, or done.
+        if limits::MAX_OVERLAYS_PER_HEIGHT <= self.running.len()
+            && let Some((_, (_, oldest))) = self.running.pop_first()
+        {
+            oldest.cancel();
+        }
         self.running.insert(self.next_run, (height, cancel.clone()));
         self.next_run += 1;
         let (parts, engine) = (self.parts.clone(), self.engine.clone());

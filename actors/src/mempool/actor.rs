@@ -1,6 +1,10 @@
 //! The life of the mempool: rows in storage follow the pool, and whoever submitted waits for the row.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use alloy_eips::eip2718::Encodable2718;
 use opentelemetry::KeyValue;
@@ -10,7 +14,7 @@ use tracing::{info, warn};
 use wire::{Message as Wire, message::Transactions};
 
 use super::{
-    Counts, Limits, MempoolMailbox, MempoolMetrics, Pooled, Rejected, Sender,
+    Counts, Limits, MempoolMailbox, MempoolMetrics, Pooled, Rejected, Sender, Waiting,
     mailbox::{Committed, Message},
     pool::Pool,
 };
@@ -23,6 +27,10 @@ use crate::{
 
 /// How long a group of rows may take to reach the disk.
 const WRITE_LIMIT: Duration = Duration::from_secs(30);
+/// Reading back recovers every sender.
+const START_LIMIT: Duration = Duration::from_secs(120);
+/// Rows examined at once, on all cores.
+const ROWS_AT_ONCE: usize = 4_096;
 /// How long a proposer's turns may pass a transaction by before it wakes the chain no more, in rounds of all validators.
 const PATIENCE_TURNS: u32 = 2;
 
@@ -35,8 +43,10 @@ pub struct Parts {
     pub storage: StorageMailbox,
     pub peers: Peers,
     pub metrics: MempoolMetrics,
-    /// Told whether some executable transaction waits.
-    pub waiting: Arc<dyn Fn(bool) + Send + Sync>,
+    /// Shows whether some executable transaction waits.
+    pub waiting: Waiting,
+    /// Told when that changes.
+    pub wake: Arc<dyn Fn(bool) + Send + Sync>,
     pub validators: u32,
 }
 
@@ -49,31 +59,46 @@ struct Mempool {
     /// Rows that the next write removes.
     unremoved: Vec<B256>,
     /// On their way to the disk.
-    writing: Vec<Pooled>,
-    is_writing: bool,
+    writing: Option<Write>,
+    writes: u64,
     submitters: HashMap<B256, Vec<Reply<Result<B256, Rejected>>>>,
     was_waiting: bool,
+}
+
+/// A group of rows on its way.
+struct Write {
+    number: u64,
+    pooled: Vec<Pooled>,
+    removed: Vec<B256>,
 }
 
 /// The child of the tree.
 pub fn child(mailbox: &MempoolMailbox, parts: Parts) -> ChildSpec {
     ChildSpec::new("mempool", mailbox.address.clone(), move |_: Incarnation| {
         let parts = parts.clone();
-        async move { Mempool::restored(parts) }
+        async move { tokio::task::block_in_place(|| Mempool::restored(parts)) }
     })
+    .start_limit(START_LIMIT)
 }
 
 impl supervision::Actor for Mempool {
     type Message = Message;
+
+    async fn started(&mut self, context: &mut Context<Message>) -> Result<(), Fault> {
+        self.writes = context.incarnation().0 << 32;
+        self.write(context);
+        self.tell();
+        Ok(())
+    }
 
     async fn handle(&mut self, message: Message, context: &mut Context<Message>) -> Result<(), Fault> {
         match message {
             Message::Submit(pooled, reply) => self.submit(pooled, reply)?,
             Message::Offer(transactions) => self.examine(transactions, context),
             Message::Admit(offered) => offered.into_iter().try_for_each(|pooled| self.admit(pooled).map(drop))?,
-            Message::Written(outcome) => self.written(outcome),
+            Message::Written(number, outcome) => self.written(number, outcome),
             Message::Best(gas_limit, reply) => answer(reply, self.pool.best(gas_limit)),
-            Message::Discard(hashes) => self.discard(&hashes),
+            Message::Discard(hashes) => self.discard(&hashes)?,
             Message::Committed(committed) => self.committed(committed),
             Message::Find(hash, reply) => answer(reply, self.pool.get(&hash).cloned()),
             Message::Count(reply) => answer(reply, self.counts()),
@@ -86,7 +111,7 @@ impl supervision::Actor for Mempool {
 
     /// What waits to be written is written before the disk closes.
     async fn stopping(&mut self, _: &mut Context<Message>) {
-        let (batch, _) = self.group();
+        let (batch, _, _) = self.group();
         if !batch.is_empty()
             && let Err(error) = self.parts.storage.commit(batch, WRITE_LIMIT).await
         {
@@ -104,20 +129,21 @@ impl Mempool {
             parts,
             unwritten: Vec::new(),
             unremoved: Vec::new(),
-            writing: Vec::new(),
-            is_writing: false,
+            writing: None,
+            writes: 0,
             submitters: HashMap::new(),
             was_waiting: false,
         };
-        for (hash, bytes) in mempool.parts.ledger.pooled()? {
-            let is_kept = match mempool.parts.admission.examine(&bytes) {
-                Ok(pooled) => mempool.insert(pooled)?.is_ok(),
-                Err(_) => false,
-            };
-            if !is_kept {
-                mempool.unremoved.push(hash);
+        let rows = mempool.parts.ledger.pooled()?;
+        for chunk in rows.chunks(ROWS_AT_ONCE) {
+            let raw: Vec<Bytes> = chunk.iter().map(|(_, bytes)| bytes.clone()).collect();
+            for pooled in mempool.parts.admission.examine_all(&raw) {
+                // One that is refused is found below.
+                let _ = mempool.insert(pooled)?;
             }
         }
+        let gone = rows.iter().map(|(hash, _)| *hash).filter(|hash| !mempool.pool.contains(hash));
+        mempool.unremoved = gone.collect();
         info!(transactions = mempool.pool.len(), removed = mempool.unremoved.len(), "mempool read back");
         Ok(mempool)
     }
@@ -167,15 +193,25 @@ impl Mempool {
         Ok(self.parts.ledger.account(address)?.map_or(Sender::default(), |account| Sender { nonce: account.nonce, balance: account.balance }))
     }
 
-    fn discard(&mut self, hashes: &[B256]) {
+    /// A builder found these impossible, so what the pool believes of their senders may be old.
+    fn discard(&mut self, hashes: &[B256]) -> Result<(), Fault> {
+        let senders: HashSet<Address> = hashes.iter().filter_map(|hash| self.pool.get(hash)).map(|pooled| pooled.transaction.signer()).collect();
         let gone = self.pool.discard(hashes);
         self.remove(gone, "impossible");
+        for address in senders {
+            let sender = self.sender(&address)?;
+            self.pool.refresh(&address, sender);
+        }
+        Ok(())
     }
 
     /// Rows of included transactions left with the block; the others' rows leave with the next write.
     fn committed(&mut self, committed: Committed) {
         let gone = self.pool.committed(committed.accounts, committed.base_fee);
         let (included, others): (Vec<_>, Vec<_>) = gone.into_iter().partition(|hash| committed.included.contains(hash));
+        // Rows that were written beside the block left with nobody.
+        let beside = self.writing.iter().flat_map(|write| &write.pooled).filter(|pooled| committed.included.contains(&pooled.hash));
+        self.unremoved.extend(beside.map(|pooled| pooled.hash));
         self.parts.metrics.removed.add(included.len() as u64, &[KeyValue::new("reason", "included")]);
         self.remove(others, "impossible");
         self.parts.metrics.transactions.record(self.pool.len() as u64, &[]);
@@ -194,37 +230,39 @@ impl Mempool {
 
     /// Starts the next write, unless one is under way: all that came meanwhile goes together.
     fn write(&mut self, context: &Context<Message>) {
-        if self.is_writing || (self.unwritten.is_empty() && self.unremoved.is_empty()) {
+        if self.writing.is_some() || (self.unwritten.is_empty() && self.unremoved.is_empty()) {
             return;
         }
-        let (batch, writing) = self.group();
-        self.writing = writing;
-        self.is_writing = true;
+        let (batch, pooled, removed) = self.group();
+        self.writes += 1;
+        let number = self.writes;
+        self.writing = Some(Write { number, pooled, removed });
         let (storage, address) = (self.parts.storage.clone(), context.address().clone());
         context.task("write", async move {
             let outcome = storage.commit(batch, WRITE_LIMIT).await.map_err(|error| error.to_string());
             // Refused only when this actor has stopped; then nobody waits any more.
-            let _ = address.send(Message::Written(outcome), WRITE_LIMIT).await;
+            let _ = address.send(Message::Written(number, outcome), WRITE_LIMIT).await;
         });
     }
 
-    fn group(&mut self) -> (Batch, Vec<Pooled>) {
+    fn group(&mut self) -> (Batch, Vec<Pooled>, Vec<B256>) {
         let mut batch = Batch::loose();
-        let writing = std::mem::take(&mut self.unwritten);
-        for hash in std::mem::take(&mut self.unremoved) {
+        let (writing, removed) = (std::mem::take(&mut self.unwritten), std::mem::take(&mut self.unremoved));
+        for hash in &removed {
             batch.remove(Keyspace::Mempool, hash.as_slice());
         }
         for pooled in writing.iter().filter(|pooled| self.pool.contains(&pooled.hash)) {
             batch.put(Keyspace::Mempool, pooled.hash.as_slice(), pooled.transaction.inner().encoded_2718());
         }
-        (batch, writing)
+        (batch, writing, removed)
     }
 
     /// A write is over: tell who waited, and the peers.
-    fn written(&mut self, outcome: Result<(), String>) {
-        self.is_writing = false;
-        let written = std::mem::take(&mut self.writing);
+    fn written(&mut self, number: u64, outcome: Result<(), String>) {
+        // Of an older life, perhaps: then nobody here waits for it.
+        let Some(Write { pooled: written, removed, .. }) = self.writing.take_if(|write| write.number == number) else { return };
         if let Err(error) = &outcome {
+            self.unremoved.extend(removed);
             warn!(error, transactions = written.len(), "transactions were not written and are not acknowledged");
             self.pool.discard(&written.iter().map(|pooled| pooled.hash).collect::<Vec<_>>());
         }
@@ -244,7 +282,8 @@ impl Mempool {
         let is_waiting = self.pool.is_waiting(PATIENCE_TURNS * self.parts.validators);
         if is_waiting != self.was_waiting {
             self.was_waiting = is_waiting;
-            (self.parts.waiting)(is_waiting);
+            self.parts.waiting.set(is_waiting);
+            (self.parts.wake)(is_waiting);
         }
     }
 }

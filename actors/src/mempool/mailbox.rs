@@ -1,6 +1,6 @@
 //! How others talk to the mempool.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use primitives::{Address, B256, Bytes, RecoveredTransaction};
 use supervision::{AskError, Lane, MailboxLimits, Reply};
@@ -19,7 +19,7 @@ pub struct Committed {
     /// Senders and receivers it touched, as they are after it.
     pub accounts: Vec<(Address, Sender)>,
     /// Hashes of its transactions.
-    pub included: Vec<B256>,
+    pub included: HashSet<B256>,
     /// Wei per gas of the next block.
     pub base_fee: u64,
 }
@@ -35,7 +35,7 @@ pub(super) enum Message {
     Submit(Pooled, Reply<Result<B256, Rejected>>),
     Offer(Vec<Bytes>),
     Admit(Vec<Pooled>),
-    Written(Result<(), String>),
+    Written(u64, Result<(), String>),
     Best(u64, Reply<Vec<Arc<RecoveredTransaction>>>),
     Discard(Vec<B256>),
     Committed(Committed),
@@ -50,7 +50,7 @@ impl supervision::Message for Message {
             Self::Submit(..) => "Submit",
             Self::Offer(_) => "Offer",
             Self::Admit(_) => "Admit",
-            Self::Written(_) => "Written",
+            Self::Written(..) => "Written",
             Self::Best(..) => "Best",
             Self::Discard(_) => "Discard",
             Self::Committed(_) => "Committed",
@@ -62,7 +62,7 @@ impl supervision::Message for Message {
 
     fn lane(&self) -> Lane {
         match self {
-            Self::Best(..) | Self::Committed(_) | Self::Discard(_) | Self::Written(_) => Lane::Urgent,
+            Self::Best(..) | Self::Committed(_) | Self::Discard(_) | Self::Written(..) => Lane::Urgent,
             Self::Offer(_) | Self::Admit(_) => Lane::Bulk,
             _ => Lane::Normal,
         }

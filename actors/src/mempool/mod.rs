@@ -21,9 +21,11 @@ mod mailbox;
 mod metrics;
 mod pool;
 mod rejected;
+mod waiting;
 
 pub use actor::{Parts, child};
 pub use mailbox::{Committed, Counts, MempoolMailbox};
 pub use metrics::MempoolMetrics;
 pub use pool::{Limits, Pooled, Sender};
 pub use rejected::Rejected;
+pub use waiting::Waiting;

@@ -98,14 +98,11 @@ impl Pool {
     /// Lets `pooled` in, or says why not. `sender` is the state of its sender at the head.
     pub fn insert(&mut self, pooled: Pooled, sender: Sender) -> Result<Displaced, Rejected> {
         self.admit(&pooled, sender)?;
-        let mut displaced = Displaced::default();
         let (address, nonce) = (pooled.transaction.signer(), pooled.transaction.nonce());
-        if let Some(replaced) = self.remove(&address, nonce) {
-            displaced.0.push(replaced.hash);
-        }
-        while self.is_full(pooled.bytes) {
-            displaced.0.push(self.evict(&pooled)?);
-        }
+        // Nothing leaves before it is certain that the new one comes in.
+        let mut leaving = self.victims(&pooled)?;
+        leaving.insert(0, (address, nonce));
+        let displaced = Displaced(leaving.iter().filter_map(|(sender, nonce)| self.remove(sender, *nonce)).map(|gone| gone.hash).collect());
         self.bytes += pooled.bytes;
         self.by_hash.insert(pooled.hash, (address, nonce));
         let queue = self.queues.entry(address).or_default();
@@ -158,6 +155,13 @@ impl Pool {
         gone
     }
 
+    /// A sender whose account others say is different.
+    pub fn refresh(&mut self, address: &Address, sender: Sender) {
+        if let Some(queue) = self.queues.get_mut(address) {
+            queue.sender = sender;
+        }
+    }
+
     /// Takes out transactions that a builder found impossible to execute.
     pub fn discard(&mut self, hashes: &[B256]) -> Vec<B256> {
         let places: Vec<_> = hashes.iter().filter_map(|hash| self.by_hash.get(hash).copied()).collect();
@@ -208,20 +212,32 @@ impl Pool {
         Ok(())
     }
 
-    fn is_full(&self, more: usize) -> bool {
-        self.limits.max_transactions <= self.by_hash.len() || self.limits.max_bytes < self.bytes + more
-    }
-
-    /// Makes room by taking out the last of the worst-paying sender's queue, if that pays less than `incoming`.
-    fn evict(&mut self, incoming: &Pooled) -> Result<B256, Rejected> {
-        let last = |queue: &Queue| queue.by_nonce.values().next_back().map(|entry| (tip(&entry.pooled, self.base_fee), entry.pooled.clone()));
-        let worst = self.queues.values().filter_map(last).min_by_key(|(tip, pooled)| (*tip, pooled.hash));
-        let (worst_tip, worst) = worst.ok_or(Rejected::Full)?;
-        if tip(incoming, self.base_fee) <= worst_tip || worst.transaction.signer() == incoming.transaction.signer() {
-            return Err(Rejected::Full);
+    /// Who must leave so that `incoming` finds room: the last of the worst-paying queues, each of which pays less than it.
+    fn victims(&self, incoming: &Pooled) -> Result<Vec<(Address, u64)>, Rejected> {
+        let (address, nonce) = (incoming.transaction.signer(), incoming.transaction.nonce());
+        let replaced = self.queues.get(&address).and_then(|queue| queue.by_nonce.get(&nonce)).map_or((0, 0), |entry| (1, entry.pooled.bytes));
+        let (mut count, mut bytes) = (self.by_hash.len() - replaced.0, self.bytes - replaced.1 + incoming.bytes);
+        let is_full = |count: usize, bytes: usize| self.limits.max_transactions <= count || self.limits.max_bytes < bytes;
+        if !is_full(count, bytes) {
+            return Ok(Vec::new());
         }
-        self.remove(&worst.transaction.signer(), worst.transaction.nonce());
-        Ok(worst.hash)
+        let offered = tip(incoming, self.base_fee);
+        let last = |(sender, queue): (&Address, &Queue)| {
+            let (nonce, entry) = queue.by_nonce.iter().next_back()?;
+            Some((tip(&entry.pooled, self.base_fee), entry.pooled.hash, *sender, *nonce, entry.pooled.bytes))
+        };
+        let mut worst: Vec<_> =
+            self.queues.iter().filter(|(sender, _)| **sender != address).filter_map(last).filter(|worst| worst.0 < offered).collect();
+        worst.sort_unstable();
+        let mut victims = Vec::new();
+        for (_, _, sender, nonce, freed) in worst {
+            if !is_full(count, bytes) {
+                break;
+            }
+            (count, bytes) = (count - 1, bytes - freed);
+            victims.push((sender, nonce));
+        }
+        if is_full(count, bytes) { Err(Rejected::Full) } else { Ok(victims) }
     }
 
     fn remove(&mut self, sender: &Address, nonce: u64) -> Option<Pooled> {
@@ -421,6 +437,16 @@ mod tests {
         assert_eq!(pool.insert(pooled(4, 0, 20), RICH), Err(Rejected::Full));
         assert_eq!(pool.insert(pooled(4, 0, 21), RICH), Ok(Displaced(vec![pooled(1, 1, 20).hash])));
         assert_eq!(pool.len(), 4);
+    }
+
+    #[test]
+    fn a_replacement_that_finds_no_room_displaces_nothing() {
+        let mut pool = Pool::new(Limits { max_bytes: 250, ..LIMITS }, 10);
+        pool.insert(pooled(1, 0, 100), RICH).unwrap();
+        pool.insert(pooled(2, 0, 300), RICH).unwrap();
+        let large = Pooled { bytes: 200, ..pooled(1, 0, 200) };
+        assert_eq!(pool.insert(large, RICH), Err(Rejected::Full));
+        assert!(pool.contains(&pooled(1, 0, 100).hash) && pool.len() == 2);
     }
 
     #[test]

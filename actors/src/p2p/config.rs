@@ -2,8 +2,10 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use primitives::PeerAddress;
+use primitives::{Address, PeerAddress, ValidatorSet};
 use wire::{Identity, Limits};
+
+use super::gossip::SEATS_PER_VALIDATOR;
 
 /// Configuration of all p2p actors.
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Peers to stay connected to, for ever.
     pub peers: Vec<PeerAddress>,
+    /// Whose proofs count, and who always has a seat. None, for whoever only listens: every proof counts, and no seat is kept.
+    pub validators: Option<ValidatorSet>,
     /// Time between two pings.
     pub ping: Duration,
     /// Unanswered pings after which a session is dead.
@@ -26,8 +30,8 @@ pub struct Config {
     pub connect: Duration,
     /// Time between two looks at our own door.
     pub self_dial: Duration,
-    /// Sessions at a time.
-    pub max_sessions: usize,
+    /// Sessions at a time with nodes that are neither configured nor speak for a validator.
+    pub max_strangers: usize,
     /// Handshakes of strangers at a time.
     pub max_handshakes: usize,
     /// Inbound handshakes and sessions of one IP address at a time.
@@ -60,15 +64,31 @@ impl Config {
             limits,
             listen,
             peers,
+            validators: None,
             ping: Duration::from_secs(1),
             misses: 3,
             redial: Redial::VALIDATOR,
             connect: Duration::from_secs(3),
             self_dial: Duration::from_secs(5),
-            max_sessions: 128,
+            max_strangers: 48,
             max_handshakes: 256,
             max_per_ip: 64,
             seed,
         }
+    }
+
+    /// Whether a proof for this validator counts.
+    pub(super) fn is_validator(&self, address: &Address) -> bool {
+        self.validators.as_ref().is_none_or(|set| set.get(address).is_some())
+    }
+
+    /// Validators of the set; 0 if it is not known.
+    pub(super) fn validator_count(&self) -> usize {
+        self.validators.as_ref().map_or(0, ValidatorSet::len)
+    }
+
+    /// Sessions at a time: seats that are kept, and those of strangers.
+    pub(super) fn max_sessions(&self) -> usize {
+        self.peers.len() + SEATS_PER_VALIDATOR * self.validator_count() + self.max_strangers
     }
 }

@@ -14,6 +14,7 @@ pub(super) struct P2pMetrics {
     handshakes: Histogram<f64>,
     messages: Counter<u64>,
     dropped: Counter<u64>,
+    evictions: Counter<u64>,
     signature_failures: Counter<u64>,
 }
 
@@ -33,6 +34,7 @@ impl P2pMetrics {
                 .build(),
             messages: counter("p2p_messages_total", "Messages by kind and direction."),
             dropped: counter("p2p_dropped_total", "Messages of peers that were not taken, by kind or reason."),
+            evictions: counter("p2p_evictions_total", "Sessions that ended to make room for others, by who they were with."),
             signature_failures,
         }
     }
@@ -63,6 +65,10 @@ impl P2pMetrics {
 
     pub fn dropped(&self, what: &'static str) {
         self.dropped.add(1, &[KeyValue::new("what", what)]);
+    }
+
+    pub fn eviction(&self, who: &'static str) {
+        self.evictions.add(1, &[KeyValue::new("who", who)]);
     }
 
     pub fn signature_failure(&self) {

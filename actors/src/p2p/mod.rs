@@ -10,8 +10,12 @@
 //! |------------|------------------------------------------------------------------------------------------|
 //! | `listener` | accepts, in parallel and bounded; dials itself to know that it still does                |
 //! | `dialer`   | keeps a session to each configured peer, for ever                                        |
-//! | `gossip`   | owns the sessions and the directory; settles duplicates                                  |
-//! | `session`  | one peer: pings, routes what it says, never waits for anybody                            |
+//! | `gossip`   | owns the sessions and the directory; settles duplicates, and who has a seat              |
+//! | `session`  | one peer: pings, routes what it says up to its quota, never waits for anybody            |
+//!
+//! Whoever shakes hands is a peer, so strangers can harm each other only: configured peers and nodes that proved to speak for
+//! a validator have seats of their own, and what a session says to consensus counts against its own quota, which is small for
+//! strangers.
 //!
 //! Lost on a crash: of a session, that link, which is dialled again at once; of the listener, handshakes under way; of
 //! gossip, all links. What others hold, [`Peers`] and [`Door`], stays good through all of it.
@@ -63,7 +67,7 @@ pub fn build<N: Net>(net: N, config: Config, routes: Routes, meter: &Meter, cloc
     let metrics = metrics::P2pMetrics::new(meter);
     let peers = Peers::new(*config.identity.domain(), metrics, meter);
     let door = Door::default();
-    let gossip = gossip::GossipMailbox::new(config.max_sessions);
+    let gossip = gossip::GossipMailbox::new(config.max_sessions());
     let children = vec![
         gossip::child(gossip.clone(), config.clone(), peers.clone(), routes, clock.clone()),
         listener::child(net.clone(), config.clone(), gossip.clone(), peers.clone(), door.clone()),

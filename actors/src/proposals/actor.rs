@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use primitives::{Bytes, Domain, Height, NodeId, Proposal, Round, Signed, ValidatorSet};
-use supervision::{ChildSpec, Context, Fault, Incarnation, answer};
+use supervision::{ChildSpec, Context, Fault, Incarnation};
 use tracing::{debug, warn};
 use wire::{GetParts, Message as Wire, Outline, Part, PartsStart, chunks};
 
@@ -67,8 +67,8 @@ impl supervision::Actor for Proposals {
             Message::Keep(height, value, body) => self.book.keep(height, value, body),
             Message::Accept(proposal) => self.book.accept(&proposal).into_iter().for_each(|arrived| (self.parts.arrived)(arrived)),
             Message::Note(proposal) => self.book.note(&proposal),
+            Message::Round(height, round) => self.book.round_started(height, round),
             Message::Stream(height, round) => self.stream(height, round),
-            Message::Body(height, value, reply) => answer(reply, self.book.body(height, value).cloned()),
             Message::Committed(height) => self.book.committed(height),
             Message::Left(peer) => self.book.left(&peer),
             Message::Look => self.look(),

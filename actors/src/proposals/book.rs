@@ -4,7 +4,7 @@
 //! proposer of its height and round, one for each session, height and round, and is bounded by what it announced. What does
 //! not hash to the value of its proposal costs the session its standing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use primitives::{B256, Body, Bytes, Domain, Height, NodeId, Proposal, Round, Signed, ValidatorSet, block_hash, limits};
 use wire::{Assembly, GetParts, Part, PartsStart};
@@ -15,6 +15,10 @@ pub const MAX_STREAMS_PER_SESSION: usize = 8;
 pub const MAX_HEIGHTS_AHEAD: u64 = 2;
 /// Rounds of one height whose proposals are kept.
 pub const MAX_ROUNDS_PER_HEIGHT: usize = 64;
+/// How far a round may be ahead of the one at hand.
+pub const MAX_ROUNDS_AHEAD: u32 = 3;
+/// Blocks kept for one round; an honest proposer has one, and one who contradicts itself shall be seen to.
+pub const MAX_VALUES_PER_ROUND: usize = 2;
 
 /// A proposed block that is all here. Its rules have not been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +47,10 @@ pub struct Book {
     domain: Domain,
     set: ValidatorSet,
     tip: Height,
+    /// Of the height after the tip.
+    round: Round,
+    /// What was taken for each round.
+    values: BTreeMap<(Height, Round), BTreeSet<B256>>,
     streams: HashMap<(NodeId, Height, Round), Stream>,
     bodies: BTreeMap<(Height, B256), Bytes>,
     proposals: BTreeMap<(Height, Round), Signed<Proposal>>,
@@ -61,13 +69,23 @@ struct Stream {
 impl Book {
     /// A book for the heights above `tip`, all of which have the validators of `set`.
     pub fn new(domain: Domain, set: ValidatorSet, tip: Height) -> Self {
-        Self { domain, set, tip, streams: HashMap::new(), bodies: BTreeMap::new(), proposals: BTreeMap::new(), awaited: BTreeMap::new() }
+        Self {
+            domain,
+            set,
+            tip,
+            round: Round::ZERO,
+            values: BTreeMap::new(),
+            streams: HashMap::new(),
+            bodies: BTreeMap::new(),
+            proposals: BTreeMap::new(),
+            awaited: BTreeMap::new(),
+        }
     }
 
     /// A stream begins.
     pub fn start(&mut self, peer: NodeId, start: PartsStart) -> Outcome {
         let (height, round, value) = place(&start.proposal.message);
-        if !self.is_near(height) || self.streams.contains_key(&(peer, height, round)) {
+        if !self.is_near(height, round) || self.streams.contains_key(&(peer, height, round)) {
             return Outcome::Ignored;
         }
         if let Err(reason) = self.verify(&start.proposal) {
@@ -81,6 +99,9 @@ impl Book {
         }
         if MAX_STREAMS_PER_SESSION <= self.streams.keys().filter(|(session, ..)| *session == peer).count() {
             return Outcome::Nonsense(format!("more than {MAX_STREAMS_PER_SESSION} streams at once"));
+        }
+        if !self.take(height, round, value) {
+            return Outcome::Nonsense(format!("more than {MAX_VALUES_PER_ROUND} blocks for round {round} of height {height}"));
         }
         match Assembly::new(start.outline, limits::MAX_BODY_BYTES) {
             Err(error) => Outcome::Nonsense(error.to_string()),
@@ -145,7 +166,7 @@ impl Book {
         if let Some(body) = self.bodies.get(&(height, value)) {
             return Some(Arrived { proposal: proposal.clone(), body: body.clone() });
         }
-        if self.is_near(height) {
+        if self.is_near(height, round) {
             self.awaited.entry((height, round)).or_insert(false);
         }
         None
@@ -180,8 +201,12 @@ impl Book {
 
     /// `height` is committed: everything up to it is of no more use.
     pub fn committed(&mut self, height: Height) {
-        self.tip = self.tip.max(height);
+        if self.tip < height {
+            self.tip = height;
+            self.round = Round::ZERO;
+        }
         let tip = self.tip;
+        self.values.retain(|(height, _), _| tip < *height);
         self.streams.retain(|(_, height, _), _| tip < *height);
         self.bodies.retain(|(height, _), _| tip < *height);
         self.proposals.retain(|(height, _), _| tip < *height);
@@ -193,8 +218,23 @@ impl Book {
         self.streams.retain(|(session, ..), _| session != peer);
     }
 
-    fn is_near(&self, height: Height) -> bool {
-        self.tip < height && height.0 <= self.tip.0 + MAX_HEIGHTS_AHEAD
+    /// Consensus is in this round of `height`.
+    pub fn round_started(&mut self, height: Height, round: Round) {
+        if height == self.tip.next() {
+            self.round = round;
+        }
+    }
+
+    fn is_near(&self, height: Height, round: Round) -> bool {
+        let at_hand = if height == self.tip.next() { self.round } else { Round::ZERO };
+        let is_soon = round.0 <= at_hand.0.saturating_add(MAX_ROUNDS_AHEAD);
+        self.tip < height && height.0 <= self.tip.0 + MAX_HEIGHTS_AHEAD && is_soon
+    }
+
+    /// Whether one more block is taken for this round.
+    fn take(&mut self, height: Height, round: Round, value: B256) -> bool {
+        let values = self.values.entry((height, round)).or_default();
+        values.contains(&value) || (values.len() < MAX_VALUES_PER_ROUND && values.insert(value))
     }
 
     fn verify(&self, proposal: &Signed<Proposal>) -> Result<(), String> {
@@ -331,6 +371,23 @@ mod tests {
     }
 
     #[test]
+    fn a_round_far_ahead_is_ignored_until_it_is_near() {
+        let mut book = book();
+        assert_eq!(feed(&mut book, 5, MAX_ROUNDS_AHEAD + 1, 10), Outcome::Ignored);
+        book.round_started(Height(5), Round(1));
+        assert!(matches!(feed(&mut book, 5, MAX_ROUNDS_AHEAD + 1, 10), Outcome::Whole(_)));
+    }
+
+    #[test]
+    fn a_proposer_cannot_fill_the_book_with_blocks_of_one_round() {
+        let mut book = book();
+        for extra in 1..=MAX_VALUES_PER_ROUND {
+            assert!(matches!(feed(&mut book, 5, 0, extra), Outcome::Whole(_)));
+        }
+        assert!(matches!(book.start(PEER, start(5, 0, 99)), Outcome::Nonsense(reason) if reason.contains("more than")));
+    }
+
+    #[test]
     fn old_and_distant_heights_are_ignored() {
         for height in [4, 7] {
             assert_eq!(feed(&mut book(), height, 0, 10), Outcome::Ignored);
@@ -386,8 +443,10 @@ mod tests {
     fn one_session_cannot_open_streams_without_end() {
         let mut book = book();
         for round in 0..MAX_STREAMS_PER_SESSION as u32 {
+            book.round_started(Height(5), Round(round));
             assert_eq!(book.start(PEER, start(5, round, 10)), Outcome::Waiting);
         }
-        assert!(matches!(book.start(PEER, start(5, 99, 10)), Outcome::Nonsense(_)));
+        book.round_started(Height(5), Round(7));
+        assert!(matches!(book.start(PEER, start(5, 9, 10)), Outcome::Nonsense(_)));
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use primitives::{B256, Bytes, Height, NodeId, Proposal, Round, Signed};
-use supervision::{AskError, Lane, MailboxLimits, Reply};
+use supervision::{AskError, Lane, MailboxLimits};
 use wire::{GetParts, Part, PartsStart};
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
@@ -17,8 +17,8 @@ pub(super) enum Message {
     Keep(Height, B256, Bytes),
     Accept(Signed<Proposal>),
     Note(Signed<Proposal>),
+    Round(Height, Round),
     Stream(Height, Round),
-    Body(Height, B256, Reply<Option<Bytes>>),
     Committed(Height),
     Left(NodeId),
     Look,
@@ -33,8 +33,8 @@ impl supervision::Message for Message {
             Self::Keep(..) => "Keep",
             Self::Accept(_) => "Accept",
             Self::Note(_) => "Note",
+            Self::Round(..) => "Round",
             Self::Stream(..) => "Stream",
-            Self::Body(..) => "Body",
             Self::Committed(_) => "Committed",
             Self::Left(_) => "Left",
             Self::Look => "Look",
@@ -43,7 +43,7 @@ impl supervision::Message for Message {
 
     fn lane(&self) -> Lane {
         match self {
-            Self::Keep(..) | Self::Accept(_) | Self::Note(_) | Self::Stream(..) | Self::Body(..) | Self::Committed(_) => Lane::Urgent,
+            Self::Keep(..) | Self::Accept(_) | Self::Note(_) | Self::Round(..) | Self::Stream(..) | Self::Committed(_) => Lane::Urgent,
             Self::Want(..) => Lane::Bulk,
             _ => Lane::Normal,
         }
@@ -91,14 +91,14 @@ impl ProposalsMailbox {
         self.address.try_send(Message::Note(proposal)).is_ok()
     }
 
+    /// Consensus is in this round.
+    pub fn round_started(&self, height: Height, round: Round) -> bool {
+        self.address.try_send(Message::Round(height, round)).is_ok()
+    }
+
     /// Streams the block that was proposed in `round` to everybody.
     pub fn stream(&self, height: Height, round: Round) -> bool {
         self.address.try_send(Message::Stream(height, round)).is_ok()
-    }
-
-    /// The undecided block with this hash, as `primitives::Body::encode` wrote it.
-    pub async fn body(&self, height: Height, value: B256) -> Result<Option<Bytes>, AskError> {
-        self.address.ask(ANSWER_LIMIT, |reply| Message::Body(height, value, reply)).await
     }
 
     pub async fn committed(&self, height: Height) -> Result<(), AskError> {

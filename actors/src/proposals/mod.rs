@@ -8,8 +8,8 @@
 //! | `Keep`      | consensus  | none; a block of our own, or one read back                 |
 //! | `Accept`    | consensus  | none; a verified proposal's block is handed on or awaited  |
 //! | `Note`      | signer     | none; a proposal has left                                  |
+//! | `Round`     | consensus  | none; streams of distant rounds are not taken              |
 //! | `Stream`    | consensus  | none; start and parts go to everybody                      |
-//! | `Body`      | consensus  | the undecided block with that hash                         |
 //! | `Committed` | execution  | none; what belongs to that height is dropped               |
 //! | `Left`      | p2p        | none; the peer's streams are dropped                       |
 //! | `Look`      | itself     | none; streams that stand still are asked for again         |

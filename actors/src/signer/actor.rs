@@ -7,7 +7,7 @@ use consensus::{
     signer::{Identity, Incarnation as Life, JournalError, OnMissing, Signer, SignerError},
 };
 use primitives::{B256, ConsensusMessage, Disk, Height};
-use supervision::{ChildSpec, Context, Fault, Incarnation};
+use supervision::{ChildSpec, Context, Fault, Fence, Incarnation};
 use tracing::warn;
 use wire::Message as Wire;
 
@@ -21,6 +21,8 @@ use crate::{
 
 /// A journal sync may take this long before the disk counts as stuck.
 const SYNC_LIMIT: Duration = Duration::from_secs(30);
+/// How long something rests that found no room on the disk.
+const NO_SPACE_PAUSE: Duration = Duration::from_secs(1);
 /// How far a promise may be above every peer's tip before the network counts as reset, in heights.
 const MAX_AHEAD: u64 = 100;
 
@@ -41,6 +43,8 @@ pub struct Parts {
 struct Keeper {
     parts: Parts,
     signer: Signer,
+    /// Tells which life of consensus lives.
+    consensus: Fence,
 }
 
 /// The child of the tree.
@@ -50,7 +54,8 @@ pub fn child(mailbox: &SignerMailbox, parts: Parts) -> ChildSpec {
         async move {
             let open = || Signer::open(parts.disk.clone(), parts.identity, (parts.seed)());
             let signer = tokio::task::block_in_place(open)?;
-            Ok(Keeper { parts, signer })
+            let consensus = parts.consensus.fence();
+            Ok(Keeper { parts, signer, consensus })
         }
     };
     ChildSpec::new("signer", mailbox.address.clone(), make).exclusive()
@@ -64,12 +69,10 @@ impl supervision::Actor for Keeper {
             Message::TakeOver(incarnation) => self.signer.take_over(Life(incarnation.0)).or_else(ignore_stale)?,
             Message::Open(incarnation, height) => self.open(incarnation, height).await?,
             Message::Release(incarnation, batch) => self.release(incarnation, *batch, context).await?,
-            Message::Judge { tip, highest_tip, claims } => self.judge(tip, highest_tip, &claims, context).await?,
-            Message::Initialise(above) => {
-                let signer = &mut self.signer;
-                let initialised = context.blocking(SYNC_LIMIT, "promise sync", move || signer.initialise(above)).await?;
-                self.survive(initialised)?;
-            }
+            // Asked by a life that has ended meanwhile; the next one asks for itself.
+            Message::Judge { life, .. } | Message::Initialise(life, _) if self.is_stale(life) => {}
+            Message::Judge { life, tip, highest_tip, claims } => self.judge(life, tip, highest_tip, claims, context).await?,
+            Message::Initialise(life, above) => self.initialise(life, above, context).await?,
             Message::Committed(height) => self.signer.committed(height),
         }
         Ok(())
@@ -77,6 +80,10 @@ impl supervision::Actor for Keeper {
 }
 
 impl Keeper {
+    fn is_stale(&self, life: Incarnation) -> bool {
+        !self.consensus.is_current(life)
+    }
+
     async fn open(&mut self, incarnation: Incarnation, height: Height) -> Result<(), Fault> {
         self.signer.committed(height.previous().unwrap_or_default());
         match self.signer.start_height(Life(incarnation.0), height) {
@@ -85,7 +92,7 @@ impl Keeper {
             Err(error) => return self.survive(Err(error)),
         }
         let (entries, speaks) = (self.signer.entries()?, self.signer.may_speak(height));
-        self.parts.consensus.tell(Event::JournalOpened { height, entries, speaks }).await?;
+        self.parts.consensus.signed(incarnation, Event::JournalOpened { height, entries, speaks }).await?;
         Ok(())
     }
 
@@ -109,7 +116,7 @@ impl Keeper {
             }
             Err(error) => return self.survive(Err(error)),
         };
-        self.parts.consensus.tell(outcome).await?;
+        self.parts.consensus.signed(incarnation, outcome).await?;
         Ok(())
     }
 
@@ -126,13 +133,40 @@ impl Keeper {
     }
 
     /// Our own certified tip counts among those of the network: who is ahead of all who answered is not ahead of what was decided.
-    async fn judge(&mut self, tip: Height, highest_tip: Height, claims: &[ConsensusMessage], context: &Context<Message>) -> Result<(), Fault> {
-        let (signer, policy) = (&mut self.signer, (self.parts.on_missing, MAX_AHEAD));
+    async fn judge(
+        &mut self,
+        life: Incarnation,
+        tip: Height,
+        highest_tip: Height,
+        claims: Vec<ConsensusMessage>,
+        context: &Context<Message>,
+    ) -> Result<(), Fault> {
         let highest_tip = highest_tip.max(tip);
-        match context.blocking(SYNC_LIMIT, "promise sync", move || judge_signing(signer, policy, tip, highest_tip, claims)).await? {
-            Ok(verdict) => Ok(self.parts.consensus.tell(Event::SigningVerdict(verdict)).await?),
+        let (signer, policy, shown) = (&mut self.signer, (self.parts.on_missing, MAX_AHEAD), &claims);
+        match context.blocking(SYNC_LIMIT, "promise sync", move || judge_signing(signer, policy, tip, highest_tip, shown)).await? {
+            Ok(verdict) => Ok(self.parts.consensus.signed(life, Event::SigningVerdict(verdict)).await?),
+            Err(error) if error.is_retryable() => {
+                self.retry(&error, Message::Judge { life, tip, highest_tip, claims }, context);
+                Ok(())
+            }
             Err(error) => self.survive(Err(error)),
         }
+    }
+
+    async fn initialise(&mut self, life: Incarnation, above: Height, context: &Context<Message>) -> Result<(), Fault> {
+        let signer = &mut self.signer;
+        match context.blocking(SYNC_LIMIT, "promise sync", move || signer.initialise(above)).await? {
+            Err(error) if error.is_retryable() => {
+                self.retry(&error, Message::Initialise(life, above), context);
+                Ok(())
+            }
+            outcome => self.survive(outcome),
+        }
+    }
+
+    fn retry(&self, error: &SignerError, message: Message, context: &Context<Message>) {
+        warn!(%error, "nothing is promised until there is room on the disk");
+        context.after(NO_SPACE_PAUSE, message).detach();
     }
 
     /// A failed disk ends the process; what is broken otherwise starts fresh.

@@ -11,8 +11,8 @@ pub(super) enum Message {
     TakeOver(Incarnation),
     Open(Incarnation, Height),
     Release(Incarnation, Box<Batch>),
-    Judge { tip: Height, highest_tip: Height, claims: Vec<ConsensusMessage> },
-    Initialise(Height),
+    Judge { life: Incarnation, tip: Height, highest_tip: Height, claims: Vec<ConsensusMessage> },
+    Initialise(Incarnation, Height),
     Committed(Height),
 }
 
@@ -23,7 +23,7 @@ impl supervision::Message for Message {
             Self::Open(..) => "Open",
             Self::Release(..) => "Release",
             Self::Judge { .. } => "Judge",
-            Self::Initialise(_) => "Initialise",
+            Self::Initialise(..) => "Initialise",
             Self::Committed(_) => "Committed",
         }
     }
@@ -60,13 +60,13 @@ impl SignerMailbox {
     }
 
     /// What may our key do? `claims` are messages of ours above `tip` that others hold.
-    pub fn judge(&self, tip: Height, highest_tip: Height, claims: Vec<ConsensusMessage>) -> bool {
-        self.say(Message::Judge { tip, highest_tip, claims })
+    pub fn judge(&self, life: Incarnation, tip: Height, highest_tip: Height, claims: Vec<ConsensusMessage>) -> bool {
+        self.say(Message::Judge { life, tip, highest_tip, claims })
     }
 
     /// The key has no record and signs above this height from now on.
-    pub fn initialise(&self, above: Height) -> bool {
-        self.say(Message::Initialise(above))
+    pub fn initialise(&self, life: Incarnation, above: Height) -> bool {
+        self.say(Message::Initialise(life, above))
     }
 
     pub fn committed(&self, height: Height) -> bool {

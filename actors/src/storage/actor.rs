@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use opentelemetry::KeyValue;
 use parking_lot::Mutex;
 use primitives::{Genesis, Height};
-use storage::{Batch, CloseReport, CommitError, Config, Keyspace, OpenError, Opened, ReopenError, Writer, keys, set_aside};
+use storage::{Batch, CloseError, CloseReport, CommitError, Config, Keyspace, OpenError, Opened, ReopenError, Writer, keys, set_aside};
 use supervision::{ChildSpec, Context, Fault, Incarnation, Reply, answer};
 use tracing::{error, info, warn};
 
@@ -40,6 +40,8 @@ pub struct Parts {
 struct Storage {
     parts: Parts,
     writer: Option<Writer>,
+    /// A look at the full disk is due; one at a time.
+    is_reopening: bool,
 }
 
 /// The child of the tree.
@@ -66,7 +68,12 @@ impl supervision::Actor for Storage {
         let Some(writer) = self.writer.take() else { return };
         match context.blocking(COMMIT_LIMIT, "database close", || writer.close()).await {
             Ok(Ok(report)) => *self.parts.closed.lock() = Some(report),
-            Ok(Err(error)) => warn!(%error, "the database did not close in order"),
+            Ok(Err(error)) => {
+                warn!(%error, "the database did not close in order");
+                if let CloseError::Late(report) = error {
+                    *self.parts.closed.lock() = Some(report);
+                }
+            }
             Err(error) => warn!(%error, "the database did not close in order"),
         }
     }
@@ -85,7 +92,7 @@ impl Storage {
         let lease = writer.leases().lease("ledger");
         check_genesis(&lease, &parts.genesis)?;
         parts.ledger.opened(lease);
-        Ok(Self { parts, writer: Some(writer) })
+        Ok(Self { parts, writer: Some(writer), is_reopening: false })
     }
 
     async fn commit(&mut self, batches: &[Batch], reply: Reply<Result<(), StorageError>>, context: &mut Context<Message>) -> Result<(), Fault> {
@@ -104,11 +111,10 @@ impl Storage {
         }
     }
 
-    fn failed(&self, error: CommitError, reply: Reply<Result<(), StorageError>>, context: &Context<Message>) -> Result<(), Fault> {
+    fn failed(&mut self, error: CommitError, reply: Reply<Result<(), StorageError>>, context: &Context<Message>) -> Result<(), Fault> {
         match error {
             CommitError::NoSpace => {
-                warn!("the disk is full: nothing is written until there is room");
-                context.after(REOPEN_EVERY, Message::Reopen).detach();
+                self.look_again(context);
                 answer(reply, Err(StorageError::NoSpace));
                 Ok(())
             }
@@ -126,14 +132,22 @@ impl Storage {
     }
 
     async fn reopen(&mut self, context: &mut Context<Message>) -> Result<(), Fault> {
+        self.is_reopening = false;
         let writer = self.writer.as_mut().ok_or_else(|| Fault::new("the database is closed"))?;
         match context.blocking(COMMIT_LIMIT, "database reopen", || writer.reopen()).await? {
             Ok(_) => info!("there is room on the disk again; writing resumes"),
-            Err(ReopenError::NoSpace { .. } | ReopenError::Late { .. }) => context.after(REOPEN_EVERY, Message::Reopen).detach(),
+            Err(ReopenError::NoSpace { .. } | ReopenError::Late { .. }) => self.look_again(context),
             Err(ReopenError::Sync(reason)) => self.halt(&reason),
             Err(error @ ReopenError::Open(_)) => return Err(error.into()),
         }
         Ok(())
+    }
+
+    fn look_again(&mut self, context: &Context<Message>) {
+        if !std::mem::replace(&mut self.is_reopening, true) {
+            warn!("the disk is full: nothing is written until there is room");
+            context.after(REOPEN_EVERY, Message::Reopen).detach();
+        }
     }
 
     fn halt(&self, reason: &str) {

@@ -70,11 +70,12 @@ impl supervision::Actor for Sync {
             Message::Chunk(peer, chunk) => self.chunk(peer, chunk),
             Message::Serve(peer, request) => self.serve(peer, request)?,
             Message::Committed(height) => self.committed(height),
-            Message::Behind(height) => debug!(%height, tip = %self.tip, "others are ahead"),
+            Message::Behind(height) => self.hurry(height)?,
             Message::Look => self.look()?,
         }
         self.hand_on();
-        self.parts.view.saw(self.tip, self.plan.target());
+        let target = self.credible_target();
+        self.parts.view.saw(self.tip, target);
         Ok(())
     }
 }
@@ -141,6 +142,31 @@ impl Sync {
         Ok(())
     }
 
+    /// Others work on `height`: what is missing below is asked for at once.
+    fn hurry(&mut self, height: Height) -> Result<(), Fault> {
+        debug!(%height, tip = %self.tip, "others are ahead");
+        self.plan.hurry();
+        self.look()
+    }
+
+    /// The highest tip that more than a third of the power claims, so that at least one honest validator has it. Where
+    /// nobody has proved to be a validator, the highest that anybody claims.
+    fn credible_target(&self) -> Height {
+        let set = &self.parts.set;
+        let claim = |peer: crate::p2p::Peer| Some((self.parts.view.tip_of(&peer.node())?, set.power_of(&peer.validator()?)));
+        let mut claims: Vec<(Height, u64)> = self.parts.peers.list().into_iter().filter_map(claim).collect();
+        if claims.is_empty() {
+            return self.plan.target();
+        }
+        claims.sort_unstable_by(|a, b| b.cmp(a));
+        let mut power = 0;
+        let credible = claims.into_iter().find(|(_, claimed)| {
+            power += claimed;
+            set.total_power() < power * 3
+        });
+        credible.map_or(self.tip, |(height, _)| height)
+    }
+
     /// One block at a time: the next goes when this one is committed.
     fn hand_on(&mut self) {
         if self.handed.is_some() {
@@ -161,7 +187,11 @@ impl Sync {
             let bytes = DecidedBlock { body, certificate }.encode();
             let outline = Outline::of(&bytes);
             for (index, bytes) in chunks::cut(&bytes) {
-                self.parts.peers.say(Some(peer), Wire::BlockChunk(BlockChunk { height, outline, index, bytes }));
+                let chunk = self.parts.peers.encode(Wire::BlockChunk(BlockChunk { height, outline, index, bytes }))?;
+                // What finds no room is asked for again, so the rest need not be read.
+                if self.parts.peers.send_to(&peer, &chunk).is_err() {
+                    return Ok(());
+                }
             }
         }
         Ok(())

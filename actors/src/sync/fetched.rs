@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use primitives::{Body, Certificate, Domain, Height, NodeId, ValidatorSet, block_hash, limits};
-use wire::{Assembly, BlockChunk, DecidedBlock};
+use wire::{Assembly, BlockChunk, ChunkError, DecidedBlock};
 
 /// What a certificate may add to a body, in bytes.
 const MAX_CERTIFICATE_BYTES: usize = 200 * limits::MAX_VALIDATORS;
@@ -31,8 +31,11 @@ impl Incoming {
         if *assembly.outline() != chunk.outline {
             return Err("the outline of a block changed amid its stream".into());
         }
-        if !assembly.insert(chunk.index, chunk.bytes).map_err(|error| error.to_string())? {
-            return Ok(None);
+        match assembly.insert(chunk.index, chunk.bytes) {
+            Ok(true) => {}
+            // Asked for again while the first answer was still on its way.
+            Ok(false) | Err(ChunkError::Duplicate { .. }) => return Ok(None),
+            Err(error) => return Err(error.to_string()),
         }
         let whole = self.0.remove(&key).and_then(|assembly| assembly.finish().transpose()).transpose().map_err(|error| error.to_string())?;
         whole.map(|bytes| DecidedBlock::decode(&bytes).map_err(|error| error.to_string())).transpose()
@@ -116,6 +119,17 @@ mod tests {
         assert!(check(&decided(3, 1), Height(4), &set(), &DOMAIN).unwrap_err().contains("height"));
         let swapped = DecidedBlock { body: decided(3, 2).body, ..decided(3, 1) };
         assert!(check(&swapped, Height(3), &set(), &DOMAIN).unwrap_err().contains("came with"));
+    }
+
+    #[test]
+    fn a_chunk_that_comes_twice_does_no_harm() {
+        let block = decided(3, 2 * limits::MAX_CHUNK_BYTES);
+        let (mut incoming, bytes) = (Incoming::default(), block.encode());
+        let outline = Outline::of(&bytes);
+        let chunks: Vec<_> = chunks::cut(&bytes).map(|(index, bytes)| BlockChunk { height: Height(3), outline, index, bytes }).collect();
+        let first = chunks[0].clone();
+        let outcomes: Vec<_> = [first].into_iter().chain(chunks).map(|chunk| incoming.chunk(PEER, chunk)).collect();
+        assert_eq!(outcomes.last(), Some(&Ok(Some(block))));
     }
 
     #[test]

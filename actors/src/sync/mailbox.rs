@@ -32,8 +32,9 @@ impl supervision::Message for Message {
 
     fn lane(&self) -> Lane {
         match self {
-            Self::Committed(_) | Self::Left(_) | Self::Behind(_) => Lane::Urgent,
-            Self::Status(..) | Self::Look => Lane::Normal,
+            Self::Committed(_) | Self::Behind(_) => Lane::Urgent,
+            // In one lane: a status that came before the end of its session must not be heard after it.
+            Self::Status(..) | Self::Left(_) | Self::Look => Lane::Normal,
             Self::Chunk(..) | Self::Serve(..) => Lane::Bulk,
         }
     }

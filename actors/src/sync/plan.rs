@@ -11,7 +11,7 @@ use std::{
 use primitives::{Height, NodeId};
 
 /// How long a node may stand still behind others before it asks for blocks.
-pub const GRACE: Duration = Duration::from_millis(200);
+pub const GRACE: Duration = Duration::from_millis(100);
 /// From this many heights on it asks at once.
 pub const FAR_BEHIND: u64 = 8;
 /// Blocks in one request.
@@ -92,6 +92,11 @@ impl<B> Plan<B> {
     pub fn stored(&mut self, tip: Height) -> Option<Height> {
         let before = std::mem::replace(&mut self.stored, tip);
         (self.tip < before).then_some(before)
+    }
+
+    /// Asks at the next look, however short the standstill.
+    pub fn hurry(&mut self) {
+        self.still_since = (self.behind() > 0).then_some(Duration::ZERO);
     }
 
     /// How many heights the best peer is ahead.

@@ -1,11 +1,13 @@
 //! A network of processes: one for each validator, started again when it fails.
 
 use std::{
+    collections::VecDeque,
     io::Write,
     process::Stdio,
     time::{Duration, Instant},
 };
 
+use serde_json::json;
 use tokio::process::{Child, Command};
 
 use super::signals::Signals;
@@ -18,6 +20,10 @@ use crate::{
 };
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Transactions per second are the mean over this long.
+const WINDOW: Duration = Duration::from_secs(5);
+/// Blocks asked about at one look.
+const MAX_BLOCKS_PER_LOOK: u64 = 16;
 /// How long a process may take to stop in order before it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
@@ -37,7 +43,7 @@ pub(super) async fn run(net: Localnet, out: &mut dyn Write) -> Result<ExitCode, 
     }
     let mut signals = Signals::listen()?;
     let mut line = LiveLine::new();
-    let mut moved: Option<(u64, Instant)> = None;
+    let mut pace = Pace::default();
     let mut tick = tokio::time::interval(LOOK_EVERY);
     let cause = loop {
         tokio::select! {
@@ -45,7 +51,7 @@ pub(super) async fn run(net: Localnet, out: &mut dyn Write) -> Result<ExitCode, 
             _ = tick.tick() => {
                 restart_failed(&program, &mut validators)?;
                 let urls: Vec<String> = validators.iter().map(|validator| validator.url.clone()).collect();
-                if let Some(progress) = look(&urls, &mut moved).await {
+                if let Some(progress) = pace.look(&urls).await {
                     line.show(&progress, Instant::now(), &mut *out);
                 }
             }
@@ -86,24 +92,54 @@ fn restart_failed(program: &std::path::Path, validators: &mut [Validator]) -> Re
     Ok(())
 }
 
-/// What the first validator that answers says of itself.
-async fn look(urls: &[String], moved: &mut Option<(u64, Instant)>) -> Option<Progress> {
-    for url in urls {
-        let Ok((_, body)) = Client::new(url).ok()?.get("/health").await else { continue };
-        let Ok(health) = serde_json::from_slice::<api::Health>(&body) else { continue };
-        let height = health.chain.blockchain.height.0;
-        if moved.is_none_or(|(before, _)| before < height) {
-            *moved = Some((height, Instant::now()));
+/// How the network is going, from one look to the next.
+#[derive(Default)]
+struct Pace {
+    height: u64,
+    moved: Option<Instant>,
+    /// Transactions in each block seen, and when.
+    counted: VecDeque<(Instant, u64)>,
+}
+
+impl Pace {
+    /// What the first validator that answers says of itself.
+    async fn look(&mut self, urls: &[String]) -> Option<Progress> {
+        for url in urls {
+            let client = Client::new(url).ok()?;
+            let Ok((_, body)) = client.get("/health").await else { continue };
+            let Ok(health) = serde_json::from_slice::<api::Health>(&body) else { continue };
+            let height = health.chain.blockchain.height.0;
+            if self.height < height {
+                self.count(&client, height).await;
+                (self.height, self.moved) = (height, Some(Instant::now()));
+            }
+            return Some(Progress {
+                height,
+                round: health.chain.consensus.round.0,
+                since_block: self.moved.map(|at| at.elapsed()),
+                transactions_per_second: self.rate(),
+                peers: health.chain.p2p.peers as usize,
+            });
         }
-        return Some(Progress {
-            height,
-            round: health.chain.consensus.round.0,
-            since_block: moved.map(|(_, at)| at.elapsed()),
-            transactions_per_second: 0.0,
-            peers: health.chain.p2p.peers as usize,
-        });
+        None
     }
-    None
+
+    /// Blocks of an earlier run are not counted, and of many new ones only the latest.
+    async fn count(&mut self, client: &Client, height: u64) {
+        let first = if self.moved.is_none() { height } else { self.height + 1 };
+        for height in first.max(height.saturating_sub(MAX_BLOCKS_PER_LOOK))..=height {
+            let count = client.call("eth_getBlockTransactionCountByNumber", json!([format!("{height:#x}")])).await;
+            let count = count.ok().and_then(|count| u64::from_str_radix(count.as_str()?.trim_start_matches("0x"), 16).ok());
+            self.counted.push_back((Instant::now(), count.unwrap_or_default()));
+        }
+    }
+
+    fn rate(&mut self) -> f64 {
+        while self.counted.front().is_some_and(|(at, _)| WINDOW < at.elapsed()) {
+            self.counted.pop_front();
+        }
+        self.counted.iter().map(|(_, count)| *count as f64).sum::<f64>() / WINDOW.as_secs_f64()
+    }
 }
 
 /// Passes the signal on and waits for everybody; who does not stop is killed.

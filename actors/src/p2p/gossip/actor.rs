@@ -1,21 +1,22 @@
 //! Its life: connections come in, sessions go out.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use primitives::{Clock, NodeId};
 use supervision::{Actor, ChildSpec, Children, Context, Fault, answer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::{debug, info};
 use wire::{
-    Connection, Role,
+    Role,
     message::{Farewell, Goodbye},
 };
 
 use super::{
-    super::{Config, Peer, PeerEvent, Peers, Routes, SessionKey, peer::Link, session},
+    super::{Config, Peer, PeerEvent, Peers, Routes, SessionKey, peer::Link, session, session::Strangers},
     GossipMailbox, NAME, Opened, Origin, Refused,
     duplicates::{Present, Verdict, judge},
     mailbox::Message,
+    seating::{Configured, Guest, Room, room},
 };
 
 /// Time between two comparisons of directory and sessions.
@@ -34,6 +35,8 @@ where
             peers: peers.clone(),
             routes: routes.clone(),
             clock: clock.clone(),
+            configured: Configured::new(&config.peers),
+            strangers: Strangers::new(),
             sessions: None,
         };
         async move { Ok(gossip) }
@@ -46,6 +49,8 @@ struct Gossip<S> {
     peers: Peers,
     routes: Routes,
     clock: Arc<dyn Clock>,
+    configured: Configured,
+    strangers: Strangers,
     sessions: Option<Children<SessionKey>>,
 }
 
@@ -60,7 +65,7 @@ where
         for peer in self.peers.list() {
             self.forget(&peer.key());
         }
-        self.sessions = Some(context.children(self.config.max_sessions));
+        self.sessions = Some(context.children(2 * self.config.max_sessions()));
         context.every(SWEEP, || Message::Sweep).detach();
         Ok(())
     }
@@ -82,18 +87,64 @@ where
     fn open(&mut self, opened: Opened<S>, context: &Context<Message<S>>) -> Result<(), Refused> {
         let Some(sessions) = self.sessions.clone() else { return Err(Refused::Stopping) };
         let (node, role) = (opened.connection.peer, opened.connection.role);
+        if let Origin::Dial(index) = opened.origin {
+            self.configured.found(index, node);
+        }
+        let is_configured = self.configured.has(&node);
+        if !is_configured && self.config.max_strangers <= self.leaving(&sessions) {
+            return self.turn_away(opened, Farewell::TooMany, self.too_many(), context);
+        }
         let present = self.peers.get(&node);
         if let Some(present) = &present {
             match self.judge(present, node, role) {
-                Verdict::Refuse => return self.turn_away(opened.connection, Farewell::Duplicate, Refused::Duplicate, context),
-                Verdict::Replace => self.dismiss(present, &sessions),
+                Verdict::Refuse => return self.turn_away(opened, Farewell::Duplicate, Refused::Duplicate, context),
+                Verdict::Replace => self.dismiss(present, Farewell::Duplicate, &sessions),
             }
         }
-        let limit = self.config.max_sessions;
-        if limit <= sessions.len() {
-            return self.turn_away(opened.connection, Farewell::TooMany, Refused::TooMany { limit }, context);
+        if !is_configured && !self.make_room(opened.remote, &sessions) {
+            return self.turn_away(opened, Farewell::TooMany, self.too_many(), context);
         }
         self.spawn(opened, &sessions)
+    }
+
+    /// Sessions that are over for everybody else and still say goodbye.
+    fn leaving(&self, sessions: &Children<SessionKey>) -> usize {
+        sessions.len().saturating_sub(self.peers.list().len())
+    }
+
+    fn too_many(&self) -> Refused {
+        Refused::TooMany { limit: self.config.max_strangers }
+    }
+
+    /// Whether there is now a seat for a stranger.
+    fn make_room(&self, newcomer: Option<SocketAddr>, sessions: &Children<SessionKey>) -> bool {
+        let guests: Vec<Guest> = self.peers.list().iter().map(|peer| self.guest(peer)).collect();
+        match room(&guests, newcomer.map(|remote| remote.ip()), self.config.max_strangers) {
+            Room::Free => true,
+            Room::After(key) => {
+                self.evict(&key, sessions);
+                true
+            }
+            Room::Never => false,
+        }
+    }
+
+    fn guest(&self, peer: &Peer) -> Guest {
+        Guest {
+            key: peer.key(),
+            ip: peer.remote().map(|remote| remote.ip()),
+            is_configured: self.configured.has(&peer.node()),
+            // Without a set, anybody could prove to be one of as many as they like.
+            validator: peer.validator().filter(|_| self.config.validators.is_some()),
+        }
+    }
+
+    fn evict(&self, key: &SessionKey, sessions: &Children<SessionKey>) {
+        if let Some(peer) = self.peers.get(&key.node) {
+            debug!(session = %key, "a stranger makes room for another");
+            self.peers.metrics().eviction("stranger");
+            self.dismiss(&peer, Farewell::TooMany, sessions);
+        }
     }
 
     fn judge(&self, present: &Peer, node: NodeId, newcomer: Role) -> Verdict {
@@ -116,6 +167,7 @@ where
             routes: self.routes.clone(),
             config: self.config.clone(),
             clock: self.clock.clone(),
+            strangers: self.strangers.clone(),
         };
         let gossip = self.mailbox.0.clone();
         let spec = session::child(parts).when_ended(move |reason| {
@@ -135,7 +187,8 @@ where
     }
 
     /// Lets a connection go with a word why.
-    fn turn_away(&self, connection: Connection<S>, why: Farewell, refused: Refused, context: &Context<Message<S>>) -> Result<(), Refused> {
+    fn turn_away(&self, opened: Opened<S>, why: Farewell, refused: Refused, context: &Context<Message<S>>) -> Result<(), Refused> {
+        let Opened { connection, origin, .. } = opened;
         debug!(peer = %connection.peer, %refused, "connection turned away");
         if let Ok(goodbye) = self.peers.encode(wire::Message::Goodbye(Goodbye { reason: why })) {
             // A link that has just opened has room, unless it is broken already.
@@ -145,12 +198,14 @@ where
         context.task("farewell", async move {
             // The writer has its own time limits, and nobody is left to hear of its failure.
             let _ = connection.writer.run().await;
+            // Until then it takes its place among those of its IP address.
+            drop(origin);
         });
         Err(refused)
     }
 
-    fn dismiss(&self, present: &Peer, sessions: &Children<SessionKey>) {
-        if let Ok(goodbye) = self.peers.encode(wire::Message::Goodbye(Goodbye { reason: Farewell::Duplicate })) {
+    fn dismiss(&self, present: &Peer, reason: Farewell, sessions: &Children<SessionKey>) {
+        if let Ok(goodbye) = self.peers.encode(wire::Message::Goodbye(Goodbye { reason })) {
             // It may be broken; that is often why it is replaced.
             let _ = present.send(&goodbye);
         }

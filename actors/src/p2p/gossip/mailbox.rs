@@ -33,7 +33,7 @@ pub enum Origin {
 pub enum Refused {
     #[error("there is a session with this peer already")]
     Duplicate,
-    #[error("there are {limit} sessions already")]
+    #[error("there is no seat for one more than {limit} strangers")]
     TooMany { limit: usize },
     #[error("the tree is stopping")]
     Stopping,

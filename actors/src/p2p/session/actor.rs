@@ -17,6 +17,7 @@ use wire::{
 use super::{
     super::{Config, Peer, PeerEvent, Peers, Routes, listener::Seat},
     liveness::{Liveness, Verdict},
+    quota::{Quota, Strangers},
     reader::{End, Reader},
 };
 
@@ -58,6 +59,8 @@ pub(in super::super) struct Parts<S> {
     pub routes: Routes,
     pub config: Arc<Config>,
     pub clock: Arc<dyn Clock>,
+    /// What strangers may say together.
+    pub strangers: Strangers,
 }
 
 /// The dynamic child of one connection.
@@ -80,6 +83,7 @@ struct Session<S> {
     routes: Routes,
     config: Arc<Config>,
     clock: Arc<dyn Clock>,
+    strangers: Strangers,
     _seat: Option<Seat>,
 }
 
@@ -120,9 +124,9 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     fn new(parts: Parts<S>) -> Self {
-        let Parts { connection, seat, peer, peers, routes, config, clock } = parts;
+        let Parts { connection, seat, peer, peers, routes, config, clock, strangers } = parts;
         let liveness = Liveness::new(config.misses);
-        Self { connection: Some(connection), written: None, liveness, peer, peers, routes, config, clock, _seat: seat }
+        Self { connection: Some(connection), written: None, liveness, peer, peers, routes, config, clock, strangers, _seat: seat }
     }
 
     fn run(&mut self, connection: Connection<S>, context: &Context<Message>) {
@@ -133,7 +137,9 @@ where
             peers: self.peers.clone(),
             routes: self.routes.clone(),
             session: context.address().clone(),
+            config: self.config.clone(),
             clock: self.clock.clone(),
+            quota: Quota::new(self.config.validator_count(), self.strangers.clone()),
         };
         context.task("read", reader.run());
         let (done, written) = oneshot::channel();

@@ -7,10 +7,13 @@
 //! | `Ended` | reader, writer | none; a goodbye if there is one to say, then the end               |
 //!
 //! The reader hands on what the peer says and the writer empties the lanes; both are tasks of this actor and end with it.
+//! What goes to consensus counts against a quota, large for validators; a session that exceeds it ends.
 //! Lost on a crash: the link. Whoever dialled it dials again.
 
 mod actor;
 mod liveness;
+mod quota;
 mod reader;
 
 pub(super) use actor::{Parts, child};
+pub(super) use quota::Strangers;

@@ -12,8 +12,9 @@ use wire::{
 };
 
 use super::{
-    super::{Incoming, NoRoom, PartsMessage, Peer, PeerEvent, Peers, Route, Routes, StandingMessage, SyncMessage, trace},
+    super::{Config, Incoming, NoRoom, PartsMessage, Peer, PeerEvent, Peers, Route, Routes, StandingMessage, SyncMessage, trace},
     actor::Message,
+    quota::{Quota, Verdict},
 };
 
 /// Malformed frames after which a peer is left.
@@ -32,6 +33,8 @@ pub(super) enum End {
     Nonsense(String),
     #[error("no room for its message of kind {0}; a new session begins with what is current")]
     Overflow(&'static str),
+    #[error("it says more to consensus than anybody honest: {0} was one too many")]
+    Flood(&'static str),
     #[error("the peer is silent")]
     Silent,
 }
@@ -42,7 +45,7 @@ impl End {
         match self {
             Self::Link(_) | Self::Goodbye(_) => None,
             Self::Nonsense(_) => Some(Farewell::Nonsense),
-            Self::Overflow(_) => Some(Farewell::Overflow),
+            Self::Overflow(_) | Self::Flood(_) => Some(Farewell::Overflow),
             Self::Silent => Some(Farewell::Silent),
         }
     }
@@ -54,7 +57,9 @@ pub(super) struct Reader<S> {
     pub peers: Peers,
     pub routes: Routes,
     pub session: Address<Message>,
+    pub config: Arc<Config>,
     pub clock: Arc<dyn Clock>,
+    pub quota: Quota,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
@@ -91,10 +96,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
         if error.is_fatal() || MAX_NONSENSE <= *nonsense { Err(End::Nonsense(error.to_string())) } else { Ok(()) }
     }
 
-    fn hear(&self, received: Received) -> Result<(), End> {
-        let kind = received.message.kind();
-        self.peer.heard(self.clock.monotonic());
+    fn hear(&mut self, received: Received) -> Result<(), End> {
+        let (kind, now) = (received.message.kind(), self.clock.monotonic());
+        self.peer.heard(now);
         self.peers.metrics().message(kind, "inbound");
+        if is_for_consensus(&received.message) {
+            match self.quota.judge(self.peer.validator().is_some(), now) {
+                Verdict::Deliver => {}
+                Verdict::Drop => {
+                    self.peers.metrics().dropped("strangers");
+                    return Ok(());
+                }
+                Verdict::Leave => {
+                    self.peers.metrics().dropped("flood");
+                    return Err(End::Flood(kind));
+                }
+            }
+        }
         trace::received(kind, received.traceparent.as_ref()).in_scope(|| self.route(kind, received.message))
     }
 
@@ -156,10 +174,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
             warn!(peer = %node, %validator, "the peer claims to speak for a validator and cannot prove it");
             return Err(End::Nonsense(format!("its proof for validator {validator} does not hold")));
         }
-        if self.peer.prove(validator) {
+        if !self.config.is_validator(&validator) {
+            debug!(peer = %node, %validator, "the peer speaks for a key that is no validator's");
+        } else if self.peer.prove(validator) {
             debug!(peer = %node, %validator, "the peer speaks for a validator");
             (self.routes.events)(PeerEvent::Validator(self.peer.clone()));
         }
         Ok(())
     }
+}
+
+/// Whether it goes to the mailbox where a vote that finds no room ends a session.
+fn is_for_consensus(word: &Word) -> bool {
+    matches!(word, Word::Consensus(_) | Word::CurrentRequest(_) | Word::StandingRequest(_) | Word::Standing(_))
 }
