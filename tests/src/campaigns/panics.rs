@@ -68,7 +68,7 @@ struct Group {
 /// Injects each fault into each actor in turn.
 pub async fn panics(settings: &Settings, options: &Panics) -> Result<Report> {
     let mut report = Report::of("panics");
-    std::panic::set_hook(Box::new(|info| supervision::note_panic(info)));
+    std::panic::set_hook(Box::new(supervision::note_panic));
     let homes = settings.plan().homes(&mut StdRng::seed_from_u64(settings.seed))?;
     let domain = homes.genesis.domain();
     let mut group = Group::start(homes, settings.settings.clone()).await?;
