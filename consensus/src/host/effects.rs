@@ -1,12 +1,11 @@
 //! What the core says, and what follows.
 
-use primitives::{Address, B256, Bytes, ConsensusMessage, Height, Round};
+use primitives::{Address, ConsensusMessage, Height, Round};
 
 use super::{
-    Host, Phase,
+    Host,
     action::{Action, TimerId},
     breaker,
-    event::{ProposedBlock, Verdict},
     outbox::Left,
     status::LastSigned,
     timeouts,
@@ -14,7 +13,7 @@ use super::{
 use crate::{
     Entry, Origin, Unreleased,
     core::{Effect, Evidence, Input, Timer, Wait},
-    entry::{BodyEntry, Step},
+    entry::Step,
 };
 
 impl Host {
@@ -65,8 +64,12 @@ impl Host {
             self.actions.push(Action::Accept(signed.clone()));
         }
         // Without a vote of ours nothing has to be remembered.
+        let is_proposal = matches!(entry, Entry::Proposal(_));
         if self.speaks == Some(true) {
             self.outbox.append(entry);
+        }
+        if is_proposal {
+            self.settle_bodies();
         }
     }
 
@@ -102,6 +105,7 @@ impl Host {
     fn start_round(&mut self, height: Height, round: Round, proposer: Address) {
         self.proposers.round_started(proposer);
         self.actions.push(Action::RoundStarted { height, round, proposer });
+        self.settle_bodies();
     }
 
     fn schedule(&mut self, timer: Timer) {
@@ -177,35 +181,8 @@ impl Host {
         self.actions.extend(then);
     }
 
-    pub(super) fn on_built(&mut self, height: Height, round: Round, value: B256) {
-        if height == self.height && self.phase == Phase::Running {
-            let input = self.blocks.built(height, round, value);
-            self.inputs.extend(input);
-        }
-    }
-
-    pub(super) fn on_judged(&mut self, block: ProposedBlock, verdict: Verdict) {
-        if block.height == self.height {
-            let input = self.blocks.judged(block, verdict);
-            self.inputs.extend(input.filter(|_| self.core.is_some()));
-            self.check_certified();
-        }
-    }
-
-    pub(super) fn on_body_durable(&mut self, height: Height, round: Round, value: B256, body: Option<Bytes>) {
-        if height != self.height {
-            return;
-        }
-        // A small body becomes durable with the entries and messages that follow from it.
-        if let Some(body) = body.filter(|_| self.speaks == Some(true)) {
-            self.outbox.append(Entry::Body(BodyEntry { height, round, value, body }));
-        }
-        let inputs = self.blocks.durable(value);
-        self.inputs.extend(inputs.into_iter().filter(|_| self.core.is_some()));
-    }
-
     /// The core stays silent when others certify a block that is invalid here, so it is looked for.
-    fn check_certified(&mut self) {
+    pub(super) fn check_certified(&mut self) {
         let rejected = self.blocks.invalid().find(|(value, _)| self.log.is_certified(*value, &self.set));
         if let Some((value, rule)) = rejected.map(|(value, rule)| (value, rule.to_owned()))
             && self.remembered.trouble.is_none()

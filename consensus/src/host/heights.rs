@@ -87,8 +87,9 @@ impl Host {
     /// Starts the core where the journal ends. Messages that came early are fed last.
     fn start_core(&mut self, entries: &[Entry], votes: bool) {
         self.pace.started(self.now);
+        self.know_bodies(entries);
         // What was verified at this height without a journal is told again.
-        let again: Vec<Input> = self.log.messages().into_iter().map(Input::Message).chain(self.blocks.judgements()).collect();
+        let again: Vec<Input> = self.log.messages().into_iter().map(Input::Message).chain(self.blocks.judgements(votes)).collect();
         entries.iter().for_each(|entry| self.log.record(entry));
         let start = CoreStart { height: self.height, validators: self.set.clone(), votes, entries };
         let (core, effects) = match Core::start(start, &mut self.crypto) {
@@ -104,9 +105,12 @@ impl Host {
         let effects = if is_recovered { self.recovered(&core, effects, entries) } else { effects };
         self.core = Some(core);
         self.carry(effects);
+        let settled = std::mem::take(&mut self.inputs);
         self.inputs.extend(recovery::held_proposal(entries, self.core.as_ref(), self.crypto.address()));
         self.inputs.extend(self.skipped_rounds(votes));
         self.inputs.extend(again);
+        self.inputs.extend(settled);
+        self.settle_bodies();
         let early = self.future.take(self.height);
         self.inputs.extend(early.into_iter().map(Input::Message));
         self.pump();
@@ -181,11 +185,7 @@ impl Host {
     pub(super) fn halt(&mut self, trouble: Trouble) {
         tracing::error!(height = %self.height, code = trouble.code, reason = trouble.text, "signing has stopped");
         self.remembered.trouble.get_or_insert(trouble);
-        self.speaks = Some(false);
-        self.outbox.drop_ours();
-        if let Some(core) = &mut self.core {
-            core.stop_voting();
-        }
+        self.fall_silent();
     }
 
     /// Ends the core of this height; what it knows of others' contradictions is kept.
@@ -294,9 +294,7 @@ impl Host {
             NotReleased::JournalFull => {
                 let then = self.outbox.give_up(ticket);
                 self.actions.extend(then);
-                self.speaks = Some(false);
-                self.outbox.drop_ours();
-                self.core.iter_mut().for_each(Core::stop_voting);
+                self.fall_silent();
             }
         }
     }

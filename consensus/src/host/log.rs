@@ -83,6 +83,12 @@ impl HeightLog {
         polkas.into_iter().chain(log.proposals.iter().cloned().map(ConsensusMessage::Proposal)).collect()
     }
 
+    /// Whether a verified proposal of round `last` or an earlier one names this block.
+    pub fn is_proposed(&self, value: B256, last: Round) -> bool {
+        let near = self.rounds.range(..=last).flat_map(|(_, log)| &log.proposals);
+        near.into_iter().any(|signed| signed.message.value == value)
+    }
+
     /// What `validator` voted.
     pub fn votes_of(&self, validator: Address) -> Vec<Signed<Vote>> {
         let all = self.rounds.values().flat_map(|log| log.votes.values());

@@ -12,6 +12,7 @@
 //! |------------------------------------------------|-----------------|
 //! | which height begins when, and how it ends      | `heights`       |
 //! | what the core says, and what follows           | `effects`       |
+//! | blocks that arrive, on their way to the core   | `bodies`, `blocks` |
 //! | what a restarted core says again               | `recovery`      |
 //! | messages of peers; our key in others' hands    | `hearing`       |
 //! | the gate and its questions, both sides         | `gate`, `standing` |
@@ -23,6 +24,7 @@
 
 mod action;
 mod blocks;
+mod bodies;
 mod breaker;
 mod effects;
 mod event;

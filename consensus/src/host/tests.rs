@@ -489,6 +489,77 @@ fn a_block_is_voted_for_only_when_its_body_is_durable() {
     assert_eq!(released(&durable), ["prevote"]);
 }
 
+/// A block of height 1 and round 0 with its proposal, not ours.
+fn foreign(byte: u8) -> (ConsensusMessage, ProposedBlock, Event) {
+    let value = B256::repeat_byte(byte);
+    let signed = proposal(1, 0, value, &set(4));
+    let block = ProposedBlock { height: Height(1), round: Round(0), pol_round: None, proposer: signed.message.proposer, value };
+    (ConsensusMessage::Proposal(signed), block, small(0, byte))
+}
+
+fn small(round: u32, byte: u8) -> Event {
+    Event::BodyDurable { height: Height(1), round: Round(round), value: B256::repeat_byte(byte), body: Some(vec![byte].into()) }
+}
+
+fn entries(actions: &[Action]) -> Vec<&'static str> {
+    let batches = actions.iter().filter_map(|action| if let Action::Release(batch) = action { Some(batch) } else { None });
+    batches.flat_map(|batch| &batch.entries).map(Entry::name).collect()
+}
+
+#[test]
+fn a_body_that_came_before_the_core_is_journalled_before_it_is_voted_for() {
+    let (message, block, body) = foreign(5);
+    let mut host = life(ConsensusParameters::default(), judged(Permission::Begin));
+    host.handle(body, Now::default());
+    host.handle(Event::Judged { block, verdict: Verdict::Valid }, Now::default());
+    hear(&mut host, message);
+    let actions = open(&mut host, vec![], true);
+    assert_eq!(released(&actions), ["prevote"]);
+    assert!(entries(&actions).contains(&"body"), "{actions:?}");
+}
+
+#[test]
+fn a_body_that_a_silent_core_heard_of_is_journalled_when_it_begins_to_vote() {
+    let (message, block, body) = foreign(5);
+    let mut host = life(ConsensusParameters::default(), judged(Permission::Recover));
+    open(&mut host, vec![], false);
+    hear(&mut host, message);
+    assert!(entries(&host.handle(body, Now::default())).is_empty());
+    host.handle(Event::Judged { block, verdict: Verdict::Valid }, Now::default());
+    host.handle(Event::Elapsed(TimerId::Stall), Now::default());
+    let actions = open(&mut host, vec![], true);
+    let actions = [actions, propose_timeout(&mut host, 1)].concat();
+    assert!(entries(&actions).contains(&"body"), "{actions:?}");
+}
+
+#[test]
+fn a_body_that_the_journal_holds_is_not_written_again() {
+    let (message, block, body) = foreign(5);
+    let mut host = life(ConsensusParameters::default(), judged(Permission::Begin));
+    host.handle(body.clone(), Now::default());
+    hear(&mut host, message);
+    let Event::BodyDurable { height, round, value, body: Some(bytes) } = body.clone() else { panic!() };
+    let stored = Entry::Body(BodyEntry { height, round, value, body: bytes });
+    open(&mut host, vec![stored], true);
+    host.handle(body, Now::default());
+    let actions = host.handle(Event::Judged { block, verdict: Verdict::Valid }, Now::default());
+    assert_eq!(released(&actions), ["prevote"]);
+    assert!(!entries(&actions).contains(&"body"), "{actions:?}");
+}
+
+#[test]
+fn a_body_that_nobody_proposed_takes_no_room_in_the_journal() {
+    let (message, block, body) = foreign(5);
+    let mut host = alone(ConsensusParameters::default());
+    (10..100).for_each(|byte| drop(host.handle(small(u32::from(byte) % 5, byte), Now::default())));
+    host.handle(small(5, 100), Now::default());
+    host.handle(body, Now::default());
+    host.handle(Event::Judged { block, verdict: Verdict::Valid }, Now::default());
+    let actions = hear(&mut host, message);
+    assert_eq!(released(&actions), ["prevote"]);
+    assert_eq!(entries(&actions).iter().filter(|name| **name == "body").count(), 1);
+}
+
 #[test]
 fn early_messages_are_verified_before_they_are_kept_and_far_ones_say_that_we_are_behind() {
     let mut host = alone(ConsensusParameters::default());

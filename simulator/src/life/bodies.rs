@@ -62,11 +62,6 @@ impl Life {
 
     fn body_received(&mut self, body: Bytes, hands: &mut Hands<'_>) -> Outcome {
         let value = block::hash(&body);
-        if self.pending.take_if(|pending| *pending == value).is_some() {
-            self.store.bodies.insert(value, body);
-            self.events.push_back(Event::Retry);
-            return Ok(());
-        }
         if self.store.bodies.contains_key(&value) {
             return Ok(());
         }

@@ -120,9 +120,7 @@ impl Life {
             return Ok(());
         }
         let Some(body) = self.store.bodies.get(&certificate.value).cloned() else {
-            hands.sent.push((Recipient::Everybody, Packet::WantBody(certificate.value)));
-            self.pending = Some(certificate.value);
-            self.events.push_back(Event::Uncommitted { height, why: Uncommitted::Unavailable });
+            self.events.push_back(Event::BodyMissing { height, value: certificate.value });
             return Ok(());
         };
         let is_synced = self.us.sabotage != Some(Sabotage::SkipCommitSync);

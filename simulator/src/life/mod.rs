@@ -12,7 +12,7 @@ use std::{
 
 use consensus::{
     core::Crypto,
-    host::{self, Action, Batch, Event, Host, Now, ProposedBlock, Recipient, Remembered, SigningState, Start, TimerId, Uncommitted, Verdict},
+    host::{self, Action, Batch, Event, Host, Now, ProposedBlock, Recipient, Remembered, SigningState, Start, TimerId, Verdict},
     signer::{self, Incarnation, OnMissing, Signer},
 };
 use primitives::{Address, B256, Bytes, Certificate, Height, NodeId, Proposal, Round};
@@ -110,8 +110,6 @@ pub struct Life {
     /// Others are at this height.
     target: Height,
     peers: BTreeMap<NodeId, Option<Address>>,
-    /// Decided, and its body is not at hand.
-    pending: Option<B256>,
     events: VecDeque<Event>,
 }
 
@@ -154,7 +152,6 @@ impl Life {
             questions: BTreeMap::new(),
             target: Height::GENESIS,
             peers: BTreeMap::new(),
-            pending: None,
             events: VecDeque::new(),
         };
         life.carry_all(actions, hands)?;
