@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use node::{
     boot::Node,
+    client::Client,
     config::Override,
     localnet::{Request, prepare},
     ports::PortOffset,
@@ -11,7 +12,7 @@ use node::{
 use primitives::Height;
 use supervision::{ChildState, FaultInjection, FaultKind, Strike};
 
-use crate::testnet::{eventually, secs};
+use crate::testnet::{Load, eventually, secs};
 
 const VICTIM: usize = 3;
 
@@ -34,7 +35,7 @@ async fn longest_gap(node: &Node, mut is_over: impl FnMut() -> bool) -> Duration
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 16)]
-async fn a_panic_in_any_actor_restarts_it_and_the_chain_goes_on() {
+async fn a_panic_in_any_actor_under_load_restarts_it_and_the_chain_goes_on() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         supervision::note_panic(info);
@@ -53,6 +54,7 @@ async fn a_panic_in_any_actor_restarts_it_and_the_chain_goes_on() {
         flags: vec![chaos],
     })
     .unwrap();
+    let clients = net.nodes.iter().map(|launch| Client::new(&format!("http://{}", launch.config.rpc.listen)).unwrap()).collect();
     let mut nodes = Vec::new();
     for launch in net.nodes {
         nodes.push(Node::start(launch).await.unwrap());
@@ -61,6 +63,7 @@ async fn a_panic_in_any_actor_restarts_it_and_the_chain_goes_on() {
         node.ready().await.unwrap();
         eventually("a chain", secs(20), async || (Height(12) < tip(node)).then_some(())).await;
     }
+    let load = Load::on(clients);
     let victim = &nodes[VICTIM];
     let names: Vec<String> = victim.snapshots().take().children.into_iter().map(|child| child.name).filter(|name| !name.contains('/')).collect();
     assert_eq!(names.len(), 11, "{names:?}");
@@ -88,6 +91,7 @@ async fn a_panic_in_any_actor_restarts_it_and_the_chain_goes_on() {
     for node in &nodes {
         assert_eq!(node.snapshots().take().count(ChildState::Failed), 0, "{}", node.name);
     }
+    drop(load);
     for node in nodes {
         let receipt = node.stop("the test is over").await;
         assert!(receipt.lock_released && receipt.leases_left == 0, "{receipt:?}");

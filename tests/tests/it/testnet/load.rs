@@ -17,7 +17,7 @@ const PAYER: u32 = 9;
 pub struct Load(JoinHandle<()>);
 
 impl Load {
-    pub(super) fn on(clients: Vec<Client>) -> Self {
+    pub fn on(clients: Vec<Client>) -> Self {
         Self(tokio::spawn(async move {
             let (mut nonce, mut turn) = (0, 0);
             loop {
