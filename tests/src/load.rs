@@ -33,6 +33,8 @@ use crate::{
 const MAX_IN_FLIGHT: usize = 512;
 /// After a refused connection, before another validator is tried.
 const RETRY_AFTER: Duration = Duration::from_millis(20);
+/// After a validator said that it knows the transfer, before it is sent again.
+const KNOWN_AFTER: Duration = Duration::from_millis(200);
 /// How often the history is read for new blocks.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
@@ -179,11 +181,10 @@ impl Shared {
             let client = &self.clients[(transfer.sender + attempt) % self.clients.len()];
             match client.call("eth_sendRawTransaction", json!([transfer.raw])).await {
                 Ok(_) => return self.acknowledge(transfer.hash),
-                // An earlier attempt, whose answer got lost, had arrived.
-                Err(ClientError::Refused { message, .. })
-                    if attempt > 0 && (message.contains("already known") || message.contains("nonce too low")) =>
-                {
-                    return;
+                Err(ClientError::Refused { message, .. }) if attempt > 0 && message.contains("nonce too low") => return,
+                // An earlier attempt arrived somewhere, and nobody said that it is on disk: it may still be lost, and is sent until it is final.
+                Err(ClientError::Refused { message, .. }) if attempt > 0 && message.contains("already known") => {
+                    tokio::time::sleep(KNOWN_AFTER).await
                 }
                 Err(ClientError::Refused { message, .. }) if !is_passing(&message) => return self.refuse(message),
                 Err(_) => tokio::time::sleep(RETRY_AFTER).await,
