@@ -12,7 +12,7 @@ use wire::{
 };
 
 use super::{
-    super::{Config, Peer, PeerEvent, Peers, Routes, SessionKey, peer::Link, session, session::Strangers},
+    super::{Config, Peer, PeerEvent, Peers, Routes, SessionKey, peer::Link, session, session::Quotas},
     GossipMailbox, NAME, Opened, Origin, Refused,
     duplicates::{Present, Verdict, judge},
     mailbox::Message,
@@ -21,6 +21,10 @@ use super::{
 
 /// Time between two comparisons of directory and sessions.
 const SWEEP: Duration = Duration::from_secs(1);
+/// Time that a newcomer has to prove which validator it speaks for. Its proof is the first thing it says.
+const PROBATION: Duration = Duration::from_secs(1);
+/// Sessions that say goodbye at a time, beyond which no stranger comes in.
+const MAX_LEAVING: usize = 64;
 
 /// The child for the tree.
 pub fn child<S>(mailbox: GossipMailbox<S>, config: Arc<Config>, peers: Peers, routes: Routes, clock: Arc<dyn Clock>) -> ChildSpec
@@ -36,7 +40,7 @@ where
             routes: routes.clone(),
             clock: clock.clone(),
             configured: Configured::new(&config.peers),
-            strangers: Strangers::new(),
+            quotas: Quotas::new(config.validator_count()),
             sessions: None,
         };
         async move { Ok(gossip) }
@@ -50,7 +54,7 @@ struct Gossip<S> {
     routes: Routes,
     clock: Arc<dyn Clock>,
     configured: Configured,
-    strangers: Strangers,
+    quotas: Quotas,
     sessions: Option<Children<SessionKey>>,
 }
 
@@ -65,7 +69,8 @@ where
         for peer in self.peers.list() {
             self.forget(&peer.key());
         }
-        self.sessions = Some(context.children(2 * self.config.max_sessions()));
+        // Twice, because a seat that is kept is never refused for those who leave.
+        self.sessions = Some(context.children(self.config.max_sessions() + 2 * MAX_LEAVING));
         context.every(SWEEP, || Message::Sweep).detach();
         Ok(())
     }
@@ -91,7 +96,7 @@ where
             self.configured.found(index, node);
         }
         let is_configured = self.configured.has(&node);
-        if !is_configured && self.config.max_strangers <= self.leaving(&sessions) {
+        if !is_configured && MAX_LEAVING <= self.leaving(&sessions) {
             return self.turn_away(opened, Farewell::TooMany, self.too_many(), context);
         }
         let present = self.peers.get(&node);
@@ -133,6 +138,7 @@ where
         Guest {
             key: peer.key(),
             ip: peer.remote().map(|remote| remote.ip()),
+            is_new: self.clock.monotonic() < peer.since() + PROBATION,
             is_configured: self.configured.has(&peer.node()),
             // Without a set, anybody could prove to be one of as many as they like.
             validator: peer.validator().filter(|_| self.config.validators.is_some()),
@@ -167,7 +173,7 @@ where
             routes: self.routes.clone(),
             config: self.config.clone(),
             clock: self.clock.clone(),
-            strangers: self.strangers.clone(),
+            quotas: self.quotas.clone(),
         };
         let gossip = self.mailbox.0.clone();
         let spec = session::child(parts).when_ended(move |reason| {

@@ -59,6 +59,8 @@ impl<S: Send + 'static> supervision::Message for Message<S> {
     fn lane(&self) -> Lane {
         match self {
             Self::Ended(..) => Lane::Urgent,
+            // Whom we dialled does not wait behind a crowd of strangers.
+            Self::Open(opened, _) if matches!(opened.origin, Origin::Dial(_)) => Lane::Urgent,
             Self::Open(..) | Self::Sweep => Lane::Normal,
         }
     }

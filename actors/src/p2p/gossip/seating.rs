@@ -35,6 +35,8 @@ impl Configured {
 pub(super) struct Guest {
     pub key: SessionKey,
     pub ip: Option<IpAddr>,
+    /// It has had no time yet to prove anything.
+    pub is_new: bool,
     pub is_configured: bool,
     /// The validator of the set that it has proved to speak for.
     pub validator: Option<Address>,
@@ -51,14 +53,16 @@ pub(super) enum Room {
 }
 
 /// The seat of a newcomer from `ip` that has no right to one yet. Whoever comes may be a validator that has had no time to
-/// prove it, so somebody leaves for it: of the address with most strangers the one that had most time.
+/// prove it, so somebody leaves for it, from the address with most strangers: the latest that had its time to prove something, so
+/// that those who are here for long stay, or if all are new the first.
 pub(super) fn room(guests: &[Guest], ip: Option<IpAddr>, max_strangers: usize) -> Room {
     let strangers = strangers(guests);
     if strangers.len() < max_strangers {
         return Room::Free;
     }
     let crowd = |at: Option<IpAddr>| strangers.iter().filter(|guest| guest.ip == at).count() + usize::from(at == ip);
-    let leaver = strangers.iter().max_by_key(|guest| (crowd(guest.ip), Reverse(guest.key.number)));
+    let order = |guest: &Guest| if guest.is_new { (false, u64::MAX - guest.key.number) } else { (true, guest.key.number) };
+    let leaver = strangers.iter().max_by_key(|guest| (crowd(guest.ip), order(guest)));
     leaver.filter(|_| 0 < max_strangers).map_or(Room::Never, |guest| Room::After(guest.key))
 }
 
@@ -93,7 +97,7 @@ mod tests {
 
     /// A stranger.
     fn guest(number: u8, at: u8) -> Guest {
-        Guest { key: key(number), ip: ip(at), is_configured: false, validator: None }
+        Guest { key: key(number), ip: ip(at), is_new: false, is_configured: false, validator: None }
     }
 
     fn validator(number: u8, validator: u8) -> Guest {
@@ -114,10 +118,17 @@ mod tests {
     }
 
     #[test]
-    fn of_the_most_crowded_address_the_oldest_leaves() {
-        let guests = [guest(1, 1), guest(2, 2), guest(3, 3), guest(4, 3)];
+    fn of_the_most_crowded_address_the_latest_leaves() {
+        let guests = [guest(1, 1), guest(2, 3), guest(3, 3), guest(4, 2)];
         assert_eq!(room(&guests, ip(4), 4), Room::After(key(3)));
-        assert_eq!(room(&guests[..3], ip(4), 3), Room::After(key(1)));
+        assert_eq!(room(&guests[2..], ip(4), 2), Room::After(key(4)));
+    }
+
+    #[test]
+    fn whoever_just_came_has_time_to_prove_itself() {
+        let new = |number| Guest { is_new: true, ..guest(number, 1) };
+        assert_eq!(room(&[guest(1, 1), guest(2, 1), new(3)], ip(1), 3), Room::After(key(2)));
+        assert_eq!(room(&[new(1), new(2), new(3)], ip(1), 3), Room::After(key(1)));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use wire::{
 use super::{
     super::{Config, Peer, PeerEvent, Peers, Routes, listener::Seat},
     liveness::{Liveness, Verdict},
-    quota::{Quota, Strangers},
+    quota::Quotas,
     reader::{End, Reader},
 };
 
@@ -59,8 +59,7 @@ pub(in super::super) struct Parts<S> {
     pub routes: Routes,
     pub config: Arc<Config>,
     pub clock: Arc<dyn Clock>,
-    /// What strangers may say together.
-    pub strangers: Strangers,
+    pub quotas: Quotas,
 }
 
 /// The dynamic child of one connection.
@@ -83,7 +82,7 @@ struct Session<S> {
     routes: Routes,
     config: Arc<Config>,
     clock: Arc<dyn Clock>,
-    strangers: Strangers,
+    quotas: Quotas,
     _seat: Option<Seat>,
 }
 
@@ -124,9 +123,9 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     fn new(parts: Parts<S>) -> Self {
-        let Parts { connection, seat, peer, peers, routes, config, clock, strangers } = parts;
+        let Parts { connection, seat, peer, peers, routes, config, clock, quotas } = parts;
         let liveness = Liveness::new(config.misses);
-        Self { connection: Some(connection), written: None, liveness, peer, peers, routes, config, clock, strangers, _seat: seat }
+        Self { connection: Some(connection), written: None, liveness, peer, peers, routes, config, clock, quotas, _seat: seat }
     }
 
     fn run(&mut self, connection: Connection<S>, context: &Context<Message>) {
@@ -139,7 +138,7 @@ where
             session: context.address().clone(),
             config: self.config.clone(),
             clock: self.clock.clone(),
-            quota: Quota::new(self.config.validator_count(), self.strangers.clone()),
+            quota: self.quotas.session(),
         };
         context.task("read", reader.run());
         let (done, written) = oneshot::channel();

@@ -16,4 +16,4 @@ mod quota;
 mod reader;
 
 pub(super) use actor::{Parts, child};
-pub(super) use quota::Strangers;
+pub(super) use quota::Quotas;

@@ -1,16 +1,19 @@
 //! How much a peer may say to consensus. Far above what an honest one ever says, and far below what its mailbox holds, so that
 //! whoever floods us ends its own session and nobody else's. No I/O; time is what the caller says it is.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
+use primitives::{Address, limits::MAX_VALIDATORS};
 
-/// Messages that one session may say at once, after silence.
+/// Messages that one validator, or all strangers together, may say at once.
 const MAX_BURST: u32 = 2_048;
-/// Messages that all strangers together may say at once, and in a second.
+/// Messages that one stranger may say at once: what is known of a height that took many rounds.
+const STRANGER_BURST: u32 = 1_024;
+/// Messages a second of all strangers together.
 const ALL_STRANGERS: u32 = 2_048;
 
-/// So many messages a second, and as many at once after a second of silence.
+/// So many messages a second, and after silence so many at once.
 #[derive(Clone, Debug)]
 struct Bucket {
     /// What one message takes.
@@ -23,7 +26,7 @@ struct Bucket {
 
 impl Bucket {
     fn new(per_second: u32, burst: u32) -> Self {
-        let cost = Duration::from_secs(1) / per_second.max(1);
+        let cost = Duration::from_secs(1) / per_second;
         Self { cost, depth: cost * burst, full_at: Duration::ZERO }
     }
 
@@ -38,55 +41,76 @@ impl Bucket {
     }
 }
 
-/// What strangers may say together. One for all sessions.
+/// What validators and strangers may say. One for all sessions: a new session is no new quota.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Strangers(Arc<Mutex<Bucket>>);
+pub(in super::super) struct Quotas(Arc<Mutex<Shared>>);
 
-impl Strangers {
-    pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(Bucket::new(ALL_STRANGERS, ALL_STRANGERS))))
-    }
-
-    fn take(&self, now: Duration) -> bool {
-        self.0.lock().take(now)
-    }
+#[derive(Debug)]
+struct Shared {
+    /// Of those who have said something.
+    by_validator: BTreeMap<Address, Bucket>,
+    validator: Bucket,
+    stranger: Bucket,
+    all_strangers: Bucket,
 }
 
 /// What to do with a message for consensus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Deliver,
-    /// Others, whom nobody knows either, said too much.
+    /// All strangers together said too much.
     Drop,
-    /// This session said too much.
+    /// This peer said too much.
     Leave,
+}
+
+impl Quotas {
+    /// Among so many validators. Each says a few messages a height, and all that is known of a height to a peer that asks; only
+    /// the latter grows with the set.
+    pub fn new(validators: usize) -> Self {
+        let validators = validators.min(MAX_VALIDATORS) as u32;
+        let (validator, stranger) = (1_024 + 256 * validators, 64 + 16 * validators);
+        Self(Arc::new(Mutex::new(Shared {
+            by_validator: BTreeMap::new(),
+            validator: Bucket::new(validator, validator.min(MAX_BURST)),
+            stranger: Bucket::new(stranger, STRANGER_BURST),
+            all_strangers: Bucket::new(ALL_STRANGERS, MAX_BURST),
+        })))
+    }
+
+    /// The quota of one session.
+    pub(super) fn session(&self) -> Quota {
+        Quota { as_stranger: self.0.lock().stranger.clone(), quotas: self.clone() }
+    }
+}
+
+impl Shared {
+    /// The quota of a validator; none if there are more than any set has.
+    fn of(&mut self, validator: Address) -> Option<&mut Bucket> {
+        let has_room = self.by_validator.len() < MAX_VALIDATORS || self.by_validator.contains_key(&validator);
+        has_room.then(|| self.by_validator.entry(validator).or_insert(self.validator.clone()))
+    }
 }
 
 /// What one session may say.
 #[derive(Clone, Debug)]
 pub(super) struct Quota {
-    as_validator: Bucket,
     as_stranger: Bucket,
-    strangers: Strangers,
+    quotas: Quotas,
 }
 
 impl Quota {
-    /// Among `validators` of them. A validator says a few messages a height, and all that is known of a height to a peer that
-    /// asks; only the latter grows with the set.
-    pub fn new(validators: usize, strangers: Strangers) -> Self {
-        let validators = u32::try_from(validators).unwrap_or(u32::MAX);
-        let per_second = |base: u32, each: u32| base.saturating_add(validators.saturating_mul(each));
-        let bucket = |rate: u32| Bucket::new(rate, rate.min(MAX_BURST));
-        Self { as_validator: bucket(per_second(1_024, 256)), as_stranger: bucket(per_second(64, 16)), strangers }
-    }
-
-    /// One more message.
-    pub fn judge(&mut self, is_validator: bool, now: Duration) -> Verdict {
-        let own = if is_validator { &mut self.as_validator } else { &mut self.as_stranger };
-        if !own.take(now) {
-            return Verdict::Leave;
+    /// One more message, by a peer that speaks for this validator or for none.
+    pub fn judge(&mut self, validator: Option<Address>, now: Duration) -> Verdict {
+        let mut shared = self.quotas.0.lock();
+        if let Some(own) = validator.and_then(|validator| shared.of(validator)) {
+            return if own.take(now) { Verdict::Deliver } else { Verdict::Leave };
         }
-        if is_validator || self.strangers.take(now) { Verdict::Deliver } else { Verdict::Drop }
+        match self.as_stranger.take(now) {
+            true if shared.all_strangers.take(now) => Verdict::Deliver,
+            true => Verdict::Drop,
+            false => Verdict::Leave,
+        }
     }
 }
 
@@ -94,46 +118,41 @@ impl Quota {
 mod tests {
     use super::*;
 
-    fn quota() -> Quota {
-        Quota::new(4, Strangers::new())
-    }
+    const VALIDATOR: Option<Address> = Some(Address::repeat_byte(1));
+    const ANOTHER: Option<Address> = Some(Address::repeat_byte(2));
 
-    /// How many of `count` messages at this moment are delivered.
-    fn delivered(quota: &mut Quota, count: usize, is_validator: bool, at_ms: u64) -> usize {
-        (0..count).filter(|_| quota.judge(is_validator, Duration::from_millis(at_ms)) == Verdict::Deliver).count()
-    }
-
-    #[test]
-    fn a_validator_may_say_much_and_not_everything() {
-        assert_eq!(delivered(&mut quota(), 10_000, true, 5_000), 2_048);
+    /// How many of 10,000 messages at this moment are delivered.
+    fn delivered(quota: &mut Quota, validator: Option<Address>, at_ms: u64) -> usize {
+        (0..10_000).filter(|_| quota.judge(validator, Duration::from_millis(at_ms)) == Verdict::Deliver).count()
     }
 
     #[test]
-    fn a_stranger_may_say_little() {
-        assert_eq!(delivered(&mut quota(), 10_000, false, 5_000), 128);
+    fn a_validator_may_say_much_and_a_new_session_is_no_new_quota() {
+        let quotas = Quotas::new(4);
+        assert_eq!(delivered(&mut quotas.session(), VALIDATOR, 5_000), 2_048);
+        assert_eq!(quotas.session().judge(VALIDATOR, Duration::from_secs(5)), Verdict::Leave);
+        assert_eq!(delivered(&mut quotas.session(), ANOTHER, 5_000), 2_048);
     }
 
     #[test]
     fn time_gives_it_back_and_never_more_than_a_burst() {
-        let mut quota = quota();
-        assert_eq!(delivered(&mut quota, 10_000, false, 0), 128);
-        assert_eq!(delivered(&mut quota, 10_000, false, 250), 32);
-        assert_eq!(delivered(&mut quota, 10_000, false, 100_000), 128);
+        let mut quota = Quotas::new(4).session();
+        assert_eq!(delivered(&mut quota, None, 0), 1_024);
+        assert_eq!(delivered(&mut quota, None, 250), 32);
+        assert_eq!(delivered(&mut quota, None, 100_000), 1_024);
     }
 
     #[test]
     fn a_large_set_never_fills_the_mailbox_at_once() {
-        let mut quota = Quota::new(1_000, Strangers::new());
-        assert_eq!(delivered(&mut quota, 10_000, true, 0), 2_048);
+        assert_eq!(delivered(&mut Quotas::new(1_000).session(), VALIDATOR, 0), 2_048);
     }
 
     #[test]
     fn strangers_together_lose_words_and_validators_do_not() {
-        let strangers = Strangers::new();
-        let mut crowd: Vec<Quota> = (0..100).map(|_| Quota::new(4, strangers.clone())).collect();
-        assert_eq!(crowd.iter_mut().map(|quota| delivered(quota, 100, false, 0)).sum::<usize>(), 2_048);
-        let mut another = Quota::new(4, strangers);
-        assert_eq!(another.judge(false, Duration::ZERO), Verdict::Drop);
-        assert_eq!(another.judge(true, Duration::ZERO), Verdict::Deliver);
+        let quotas = Quotas::new(4);
+        let heard: usize = (0..100).map(|_| delivered(&mut quotas.session(), None, 0)).sum();
+        assert_eq!(heard, 2_048);
+        assert_eq!(quotas.session().judge(None, Duration::ZERO), Verdict::Drop);
+        assert_eq!(quotas.session().judge(VALIDATOR, Duration::ZERO), Verdict::Deliver);
     }
 }

@@ -100,20 +100,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
         let (kind, now) = (received.message.kind(), self.clock.monotonic());
         self.peer.heard(now);
         self.peers.metrics().message(kind, "inbound");
-        if is_for_consensus(&received.message) {
-            match self.quota.judge(self.peer.validator().is_some(), now) {
-                Verdict::Deliver => {}
-                Verdict::Drop => {
-                    self.peers.metrics().dropped("strangers");
-                    return Ok(());
-                }
-                Verdict::Leave => {
-                    self.peers.metrics().dropped("flood");
-                    return Err(End::Flood(kind));
-                }
+        let is_limited = is_for_consensus(&received.message);
+        match if is_limited { self.quota.judge(self.peer.validator(), now) } else { Verdict::Deliver } {
+            Verdict::Deliver => trace::received(kind, received.traceparent.as_ref()).in_scope(|| self.route(kind, received.message)),
+            Verdict::Drop => {
+                self.peers.metrics().dropped("strangers");
+                Ok(())
+            }
+            Verdict::Leave => {
+                self.peers.metrics().dropped("flood");
+                Err(End::Flood(kind))
             }
         }
-        trace::received(kind, received.traceparent.as_ref()).in_scope(|| self.route(kind, received.message))
     }
 
     fn route(&self, kind: &'static str, word: Word) -> Result<(), End> {
