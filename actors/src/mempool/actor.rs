@@ -27,6 +27,10 @@ use crate::{
 
 /// How long a group of rows may take to reach the disk.
 const WRITE_LIMIT: Duration = Duration::from_secs(30);
+/// What waits longer than this is offered to peers again: those who proposed meanwhile do not seem to have it.
+const REMIND_EVERY: Duration = Duration::from_secs(2);
+/// How much is offered again at a time, in gas: some full blocks.
+const REMIND_GAS: u64 = 120_000_000;
 /// Reading back recovers every sender.
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// Rows examined at once, on all cores.
@@ -63,6 +67,8 @@ struct Mempool {
     writes: u64,
     submitters: HashMap<B256, Vec<Reply<Result<B256, Rejected>>>>,
     was_waiting: bool,
+    /// What was executable at the last look.
+    lingering: HashSet<B256>,
 }
 
 /// A group of rows on its way.
@@ -86,6 +92,7 @@ impl supervision::Actor for Mempool {
 
     async fn started(&mut self, context: &mut Context<Message>) -> Result<(), Fault> {
         self.writes = context.incarnation().0 << 32;
+        context.every(REMIND_EVERY, || Message::Remind).detach();
         self.write(context);
         self.tell();
         Ok(())
@@ -96,6 +103,7 @@ impl supervision::Actor for Mempool {
             Message::Submit(pooled, reply) => self.submit(pooled, reply)?,
             Message::Offer(transactions) => self.examine(transactions, context),
             Message::Admit(offered) => offered.into_iter().try_for_each(|pooled| self.admit(pooled).map(drop))?,
+            Message::Remind => self.remind(),
             Message::Written(number, outcome) => self.written(number, outcome),
             Message::Best(gas_limit, reply) => answer(reply, self.pool.best(gas_limit)),
             Message::Discard(hashes) => self.discard(&hashes)?,
@@ -133,6 +141,7 @@ impl Mempool {
             writes: 0,
             submitters: HashMap::new(),
             was_waiting: false,
+            lingering: HashSet::new(),
         };
         let rows = mempool.parts.ledger.pooled()?;
         for chunk in rows.chunks(ROWS_AT_ONCE) {
@@ -272,9 +281,21 @@ impl Mempool {
             }
         }
         if outcome.is_ok() {
-            let encoded = written.iter().map(|pooled| pooled.transaction.inner().encoded_2718().into());
-            Transactions::cut(encoded).into_iter().for_each(|transactions| self.parts.peers.say(None, Wire::Transactions(transactions)));
+            self.offer(written.iter().map(|pooled| pooled.transaction.inner().encoded_2718().into()));
         }
+    }
+
+    /// Offers again what was executable at the last look already. An offer is said once, and a peer that was away, or had no room,
+    /// would never propose what only this node has.
+    fn remind(&mut self) {
+        let best = self.pool.best(REMIND_GAS);
+        let before = std::mem::replace(&mut self.lingering, best.iter().map(|transaction| *transaction.inner().tx_hash()).collect());
+        let old = best.iter().filter(|transaction| before.contains(transaction.inner().tx_hash()));
+        self.offer(old.map(|transaction| transaction.inner().encoded_2718().into()));
+    }
+
+    fn offer(&self, encoded: impl Iterator<Item = Bytes>) {
+        Transactions::cut(encoded).into_iter().for_each(|transactions| self.parts.peers.say(None, Wire::Transactions(transactions)));
     }
 
     /// Lets consensus know when the first executable transaction came or the last one went.

@@ -35,6 +35,7 @@ pub(super) enum Message {
     Submit(Pooled, Reply<Result<B256, Rejected>>),
     Offer(Vec<Bytes>),
     Admit(Vec<Pooled>),
+    Remind,
     Written(u64, Result<(), String>),
     Best(u64, Reply<Vec<Arc<RecoveredTransaction>>>),
     Discard(Vec<B256>),
@@ -50,6 +51,7 @@ impl supervision::Message for Message {
             Self::Submit(..) => "Submit",
             Self::Offer(_) => "Offer",
             Self::Admit(_) => "Admit",
+            Self::Remind => "Remind",
             Self::Written(..) => "Written",
             Self::Best(..) => "Best",
             Self::Discard(_) => "Discard",
@@ -63,7 +65,7 @@ impl supervision::Message for Message {
     fn lane(&self) -> Lane {
         match self {
             Self::Best(..) | Self::Committed(_) | Self::Discard(_) | Self::Written(..) => Lane::Urgent,
-            Self::Offer(_) | Self::Admit(_) => Lane::Bulk,
+            Self::Offer(_) | Self::Admit(_) | Self::Remind => Lane::Bulk,
             _ => Lane::Normal,
         }
     }

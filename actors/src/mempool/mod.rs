@@ -5,6 +5,7 @@
 //! | `Submit`    | api          | the hash once it is on disk, or why not            |
 //! | `Offer`     | p2p          | none; what is new and good is kept and passed on   |
 //! | `Admit`     | itself       | none; offered transactions with their senders      |
+//! | `Remind`    | itself       | none; peers are offered again what waits for long  |
 //! | `Written`   | itself       | none; a group of transactions is on disk           |
 //! | `Best`      | execution    | the best transactions for a block                  |
 //! | `Discard`   | execution    | none; these can never be executed                  |
