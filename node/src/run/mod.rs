@@ -166,7 +166,7 @@ fn on_runtime(
     let runtime = runtime.map_err(|error| Failure::runtime(format!("no runtime: {error}")))?;
     let code = runtime.block_on(async {
         let logs = Logs::start(process, telemetry, runtime.handle())?;
-        std::panic::set_hook(Box::new(|info| supervision::note_panic(info)));
+        std::panic::set_hook(Box::new(supervision::note_panic));
         let watchdog = Watchdog::start(STUCK_LIMIT, || {
             // Nothing on the runtime can log any more.
             eprintln!("the runtime has not moved for {STUCK_LIMIT:?}: exit {}", ExitCode::Stuck as u8);
