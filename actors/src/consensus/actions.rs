@@ -16,6 +16,7 @@ use wire::{
 use super::{actor::Consensus, mailbox::Message, tasks};
 use crate::{
     execution::Decided,
+    proposals::Arrived,
     storage::{Batch, Keyspace},
 };
 
@@ -62,7 +63,7 @@ impl Consensus {
                 parts.proposals.round_started(height, round);
             }
             Action::GetValue { height, round } => tasks::build(parts, context, height, round),
-            Action::Accept(proposal) => self.accept(proposal),
+            Action::Accept(proposal) => self.accept(proposal, context)?,
             Action::Stream { height, round, .. } => drop(parts.proposals.stream(height, round)),
             Action::Restore(entry) => {
                 parts.proposals.keep(entry.height, entry.value, entry.body.clone());
@@ -85,12 +86,15 @@ impl Consensus {
         Ok(())
     }
 
-    /// A verified proposal: its block is wanted, unless it is here already.
-    fn accept(&self, proposal: Signed<Proposal>) {
+    /// A verified proposal: its block is wanted, unless it was examined already. One that came back from the journal was not.
+    fn accept(&mut self, proposal: Signed<Proposal>, context: &mut Context<Message>) -> Result<(), Fault> {
         let place = (proposal.message.height, proposal.message.value);
-        if !self.bodies.contains_key(&place) {
-            self.parts.proposals.accept(proposal);
+        match self.bodies.get(&place).cloned() {
+            None => _ = self.parts.proposals.accept(proposal),
+            Some(_) if self.examined.contains(&place) => {}
+            Some(body) => self.arrived(Arrived { proposal, body }, context)?,
         }
+        Ok(())
     }
 
     fn schedule(&mut self, timer: TimerId, after: std::time::Duration, context: &Context<Message>) {

@@ -1,7 +1,7 @@
 //! The life of consensus.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -64,6 +64,8 @@ pub(super) struct Consensus {
     pub(super) timers: HashMap<TimerId, Timer>,
     /// Blocks that may be decided, by height and hash.
     pub(super) bodies: BTreeMap<(Height, B256), Bytes>,
+    /// Those of them that were handed to execution, or made by it.
+    pub(super) examined: BTreeSet<(Height, B256)>,
     /// Blocks of the next height.
     early: Vec<Arrived>,
     pub(super) questions: Questions,
@@ -130,6 +132,7 @@ impl Consensus {
             height: tip.next(),
             timers: HashMap::new(),
             bodies: BTreeMap::new(),
+            examined: BTreeSet::new(),
             early: Vec::new(),
             questions: Questions::default(),
             nonce: moved_unix_ms.wrapping_mul(1_000).wrapping_add(incarnation.0),
@@ -183,12 +186,13 @@ impl Consensus {
         self.moved_unix_ms = now;
         self.height = self.height.max(height.next());
         self.bodies.retain(|(of, _), _| height < *of);
+        self.examined.retain(|(of, _)| height < *of);
         self.parts.signer.committed(height);
         self.parts.sync.committed(height);
     }
 
     /// A proposed block is whole: it is made durable and judged, both before the host hears of a value.
-    fn arrived(&mut self, arrived: Arrived, context: &mut Context<Message>) -> Result<(), Fault> {
+    pub(super) fn arrived(&mut self, arrived: Arrived, context: &mut Context<Message>) -> Result<(), Fault> {
         let proposal = &arrived.proposal.message;
         let (height, round, value) = (proposal.height, proposal.round, proposal.value);
         if height == self.height.next() && self.early.len() < MAX_EARLY_BLOCKS {
@@ -200,6 +204,7 @@ impl Consensus {
         }
         let block = ProposedBlock { height, round, pol_round: proposal.pol_round, proposer: proposal.proposer, value };
         self.bodies.insert((height, value), arrived.body.clone());
+        self.examined.insert((height, value));
         tasks::judge(&self.parts, context, block, &arrived.body);
         self.keep(height, round, value, arrived.body, context)
     }
@@ -210,6 +215,7 @@ impl Consensus {
             return Ok(());
         }
         self.bodies.insert((height, value), body.clone());
+        self.examined.insert((height, value));
         self.parts.proposals.keep(height, value, body.clone());
         self.tell(Event::Built { height, round, value }, context)?;
         self.keep(height, round, value, body, context)

@@ -56,7 +56,6 @@ pub fn child(mailbox: &ExecutionMailbox, parts: Parts) -> ChildSpec {
         let parts = parts.clone();
         async move { Execution::on(parts) }
     })
-    .hang_limit(COMMIT_LIMIT)
 }
 
 impl supervision::Actor for Execution {

@@ -11,6 +11,8 @@ use super::{Pooled, Rejected, Sender};
 const SUBMIT_LIMIT: Duration = Duration::from_secs(10);
 /// How long a question about the pool may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+/// How long a proposer waits for transactions: without an answer its block is empty.
+const BEST_LIMIT: Duration = Duration::from_millis(250);
 const LIMITS: MailboxLimits = MailboxLimits { urgent: 256, normal: 4_096, bulk: 256 };
 
 /// A committed block as the pool sees it.
@@ -95,7 +97,7 @@ impl MempoolMailbox {
 
     /// The best transactions for a block of `gas_limit`.
     pub async fn best(&self, gas_limit: u64) -> Result<Vec<Arc<RecoveredTransaction>>, AskError> {
-        self.address.ask(ANSWER_LIMIT, |reply| Message::Best(gas_limit, reply)).await
+        self.address.ask(BEST_LIMIT, |reply| Message::Best(gas_limit, reply)).await
     }
 
     /// These can never be executed.

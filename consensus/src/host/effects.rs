@@ -115,6 +115,16 @@ impl Host {
         self.actions.push(Action::Schedule { timer: TimerId::Core(timer), after });
     }
 
+    /// The proposer that is waited for may just have gone: the wait begins again, and is a short one then.
+    pub(super) fn lose_patience(&mut self) {
+        let Some(timer) = self.timers.iter().find(|timer| timer.wait == Wait::Step(Step::Propose)).copied() else { return };
+        let granted = timeouts::wait(&self.config.parameters.timeouts, &timer);
+        let after = self.patience(timer.round, granted);
+        if after < granted {
+            self.actions.push(Action::Schedule { timer: TimerId::Core(timer), after });
+        }
+    }
+
     /// How long to wait for the proposer. In the first round it may still be idle where we are not.
     fn patience(&self, round: Round, granted: std::time::Duration) -> std::time::Duration {
         let proposer = self.set.proposer(self.height, round).address;

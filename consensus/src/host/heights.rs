@@ -56,6 +56,7 @@ impl Host {
     pub(super) fn open(&mut self) {
         if self.is_validator() {
             self.phase = Phase::Opening;
+            self.end_observing();
             self.actions.push(Action::OpenJournal { height: self.height });
         } else {
             self.speaks = None;
@@ -146,8 +147,16 @@ impl Host {
         }
     }
 
+    /// A key without a record that has watched long enough begins to sign here.
+    fn end_observing(&mut self) {
+        let (height, verdict) = (self.height, self.remembered.verdict.as_mut());
+        let Some(verdict) = verdict.filter(|verdict| matches!(verdict.action, Permission::Recover { from } if from <= height)) else { return };
+        verdict.action = Permission::Sign { height, replay: false };
+        self.actions.push(Action::InitialiseSigning { above: height.previous().unwrap_or_default() });
+    }
+
     fn waits_to_recover(&self) -> bool {
-        let is_recovering = self.remembered.verdict.as_ref().is_some_and(|verdict| verdict.action == Permission::Recover);
+        let is_recovering = self.remembered.verdict.as_ref().is_some_and(|verdict| matches!(verdict.action, Permission::Recover { .. }));
         is_recovering && self.is_validator() && self.speaks == Some(false) && !self.remembered.is_silenced(self.height)
     }
 

@@ -23,6 +23,7 @@ impl Host {
     pub(super) fn on_peer_down(&mut self, node: NodeId) {
         self.proposers.down(node);
         self.helped.retain(|(helped, _), _| *helped != node);
+        self.lose_patience();
     }
 
     /// Everything verified at this height, for one peer: proposals, votes, certificates. What is ours passes the signer again.

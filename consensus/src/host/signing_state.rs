@@ -86,7 +86,7 @@ impl Remembered {
         match action {
             Permission::Refuse => says(SigningState::Refused, *code, text),
             Permission::Observe { from } if height < *from => says(SigningState::Observing, *code, text),
-            Permission::Recover if speaks != Some(true) => says(SigningState::Observing, *code, text),
+            Permission::Recover { .. } if speaks != Some(true) => says(SigningState::Observing, *code, text),
             _ if self.breaker.is_open(height) => {
                 says(SigningState::SyncOnly, Some("E-CONSENSUS-CRASH-LOOP"), "the core failed three times on the same input of this height")
             }
@@ -101,7 +101,7 @@ fn forbids(action: Permission, height: Height) -> bool {
         Permission::AskNetwork | Permission::Refuse => true,
         Permission::Abstain { through } => height <= through,
         Permission::Observe { from } => height < from,
-        Permission::Begin | Permission::Sign { .. } | Permission::SyncFirst { .. } | Permission::Recover => false,
+        Permission::Begin | Permission::Sign { .. } | Permission::SyncFirst { .. } | Permission::Recover { .. } => false,
     }
 }
 
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(state(&judged(Permission::Refuse), Some(true)), SigningState::Refused);
         assert_eq!(state(&judged(Permission::Observe { from: Height(6) }), Some(false)), SigningState::Observing);
         assert_eq!(state(&judged(Permission::Observe { from: Height(5) }), Some(true)), SigningState::Enabled);
-        assert_eq!(state(&judged(Permission::Recover), Some(false)), SigningState::Observing);
+        assert_eq!(state(&judged(Permission::Recover { from: Height(20) }), Some(false)), SigningState::Observing);
         let trouble = Some(Trouble { code: "E-DOPPELGANGER", text: String::new() });
         assert_eq!(state(&Remembered { trouble, ..enabled.clone() }, Some(true)), SigningState::Halted);
         let mut looping = enabled;

@@ -335,7 +335,7 @@ fn a_signer_that_was_restarted_alone_does_not_bring_a_silenced_key_back() {
 
 #[test]
 fn rounds_in_which_a_key_stays_mute_outlive_an_incarnation() {
-    let mut host = life(ConsensusParameters::default(), judged(Permission::Recover));
+    let mut host = life(ConsensusParameters::default(), judged(Permission::Recover { from: Height(11) }));
     open(&mut host, vec![], false);
     hear(&mut host, ConsensusMessage::Vote(vote(2, VoteKind::Prevote, 1, 3, None)));
     let actions = host.handle(Event::Elapsed(TimerId::Stall), Now::default());
@@ -521,7 +521,7 @@ fn a_body_that_came_before_the_core_is_journalled_before_it_is_voted_for() {
 #[test]
 fn a_body_that_a_silent_core_heard_of_is_journalled_when_it_begins_to_vote() {
     let (message, block, body) = foreign(5);
-    let mut host = life(ConsensusParameters::default(), judged(Permission::Recover));
+    let mut host = life(ConsensusParameters::default(), judged(Permission::Recover { from: Height(11) }));
     open(&mut host, vec![], false);
     hear(&mut host, message);
     assert!(entries(&host.handle(body, Now::default())).is_empty());
@@ -680,6 +680,35 @@ fn a_key_without_a_record_observes_and_then_signs() {
     let height = world.height(0);
     world.until(60_000, |world| world.all_at(height + 10));
     assert!(world.agrees());
+}
+
+#[test]
+fn a_key_without_a_record_signs_again_while_the_chain_goes_on_without_it() {
+    let mut world = World::started(4);
+    world.policy = OnMissing::Recover;
+    world.until(10_000, |world| world.all_at(5));
+    world.crash(0, Survival::SyncedOnly);
+    world.nodes[0].disk = primitives::LossyDisk::new();
+    world.start(0);
+    let height = world.height(1);
+    world.until(100_000, |world| world.all_at(height + 15));
+    assert!(world.agrees());
+    assert_eq!(signing(&world, 0).0, SigningState::Enabled);
+}
+
+#[test]
+fn a_proposer_that_goes_down_amid_its_turn_is_not_waited_for() {
+    let mut host = alone(ConsensusParameters::default());
+    let round = foreign_round(1);
+    let proposer = set(4).proposer(Height(1), Round(round)).address;
+    let node = NodeId(proposer);
+    host.handle(Event::PeerUp { node, validator: Some(proposer) }, Now::default());
+    let actions = host.handle(Event::PeerDown { node }, Now::default());
+    let wait = |action: &Action| match action {
+        Action::Schedule { timer: TimerId::Core(Timer { wait: Wait::Step(Step::Propose), .. }), after } => Some(*after),
+        _ => None,
+    };
+    assert!(actions.iter().find_map(wait).is_some_and(|after| after < ConsensusParameters::default().timeouts.propose), "{actions:?}");
 }
 
 #[test]

@@ -98,7 +98,7 @@ impl Signer {
                 self.mute(Height(u64::MAX));
                 Ok(())
             }
-            Action::AskNetwork | Action::Sign { .. } | Action::SyncFirst { .. } | Action::Recover => Ok(()),
+            Action::AskNetwork | Action::Sign { .. } | Action::SyncFirst { .. } | Action::Recover { .. } => Ok(()),
         }
     }
 

@@ -20,7 +20,7 @@ use primitives::Height;
 
 use super::promise::Found;
 
-/// Heights that are decided by others before a key without a record signs again, under [`OnMissing::Observe`].
+/// Heights that are decided by others before a key without a record signs again, unless the policy is to refuse.
 pub const OBSERVED_HEIGHTS: u64 = 10;
 
 /// What is on the disk of one identity.
@@ -87,8 +87,9 @@ pub enum Action {
     Abstain { through: Height },
     /// Follow the chain; sign from `from` on.
     Observe { from: Height },
-    /// Follow the chain; if it stands for want of our vote, sign in rounds above all that were reported.
-    Recover,
+    /// Follow the chain, sign from `from` on; if the chain stands before for want of our vote, sign in rounds above all that
+    /// were reported.
+    Recover { from: Height },
     /// Sign nothing until the operator has decided.
     Refuse,
 }
@@ -192,10 +193,11 @@ fn missing(facts: &Facts, network: &Network, code: &'static str, what: &str) -> 
     let highest = network.highest_tip.max(network.regressed.unwrap_or_default()).max(facts.tip);
     let others = if facts.record.has_others { "; records of other chains or keys are there and say nothing here" } else { "" };
     let text = format!("{what}, and the network is at height {highest}{others}");
+    let from = Height(highest.0.saturating_add(OBSERVED_HEIGHTS));
     let action = match facts.policy {
         OnMissing::Refuse => Action::Refuse,
-        OnMissing::Observe => Action::Observe { from: Height(highest.0.saturating_add(OBSERVED_HEIGHTS)) },
-        OnMissing::Recover => Action::Recover,
+        OnMissing::Observe => Action::Observe { from },
+        OnMissing::Recover => Action::Recover { from },
     };
     facts.says(action, Some(code), text, &["signing init --above <height>", "signing import <file>"])
 }
@@ -287,7 +289,7 @@ mod tests {
     fn the_policy_says_what_a_missing_record_means() {
         let with = |policy| verdict(&Facts { policy, ..facts(NO_PROMISE, NO_JOURNAL, 3) }).action;
         assert_eq!(with(OnMissing::Observe), Observe { from: h(60) });
-        assert_eq!(with(OnMissing::Recover), Recover);
+        assert_eq!(with(OnMissing::Recover), Recover { from: h(60) });
     }
 
     #[test]

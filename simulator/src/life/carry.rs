@@ -152,7 +152,7 @@ impl Life {
         let is_normal = match verdict.action {
             signer::Action::Begin | signer::Action::Sign { .. } | signer::Action::SyncFirst { .. } => true,
             // Others were faster: this key begins without a record in a network that has a history.
-            signer::Action::Recover => verdict.code == Some("E-SIGN-NO-RECORD") && self.us.is_fresh,
+            signer::Action::Recover { .. } => verdict.code == Some("E-SIGN-NO-RECORD") && self.us.is_fresh,
             // A disk from the past: others hold what its journal lacks.
             signer::Action::Abstain { .. } => self.us.is_restored,
             _ => false,

@@ -64,7 +64,7 @@ impl Validator {
         assert!(self.process.is_none(), "{} runs already", self.name);
         let log = File::options().create(true).append(true).open(&self.log).unwrap();
         let mut command = command(self.home.parent().unwrap());
-        command.args(["start", "--home", &self.name, "--set", "signing.on_missing=observe"]).args(arguments).stdout(Stdio::null()).stderr(log);
+        command.args(["start", "--home", &self.name]).args(arguments).stdout(Stdio::null()).stderr(log);
         if let Ok(level) = std::env::var(super::LOG_VARIABLE) {
             command.args(["--set", &format!("telemetry.log_level={level}")]);
         }
