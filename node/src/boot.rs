@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use actors::{
     consensus::ConsensusView,
-    halt::{Halt, Halter},
+    halt::{EXIT_OTHER_NETWORK, Halt, Halter},
     ledger::Ledger,
     p2p::Peers,
 };
@@ -89,8 +89,9 @@ impl Node {
             escalation = self.running.ended() => End { code: ExitCode::Escalated, reason: format!("{}: {}", escalation.child, escalation.reason) },
             // The sender lives as long as the tree does.
             Ok(halt) = halted.wait_for(Option::is_some) => {
+                let is_other_network = halt.as_ref().is_some_and(|halt| halt.exit_code == EXIT_OTHER_NETWORK);
                 let reason = halt.as_ref().map_or(String::new(), |halt| halt.reason.clone());
-                End { code: ExitCode::Disk, reason }
+                End { code: if is_other_network { ExitCode::Config } else { ExitCode::Disk }, reason }
             }
         }
     }

@@ -128,6 +128,11 @@ fn existing_genesis(request: &Request) -> Result<Option<Genesis>, Failure> {
 
 /// Refuses flags that the existing network contradicts.
 fn keep(request: &Request, genesis: Genesis) -> Result<Genesis, Failure> {
+    if genesis.network_kind != NetworkKind::Dev {
+        let kind = format!("{:?}", genesis.network_kind).to_lowercase();
+        let failure = Failure::config("the directory holds no development network").at(format!("{}: a {kind}", request.directory.display()));
+        return Err(failure.remedy("run each of its nodes with `axolotl start --home`, or choose another --data-dir"));
+    }
     let show = |duration: Duration| humantime::format_duration(duration).to_string();
     let pace = &genesis.consensus;
     let asked = [

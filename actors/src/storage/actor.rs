@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 use super::{StorageError, StorageMailbox, StorageMetrics, mailbox::Message};
 use crate::{
     changes,
-    halt::{EXIT_DISK_FAILED, Halt, Halter},
+    halt::{EXIT_DISK_FAILED, EXIT_OTHER_NETWORK, Halt, Halter},
     ledger::Ledger,
 };
 
@@ -90,7 +90,10 @@ impl Storage {
             info!(hash = %parts.genesis.hash(), "genesis written");
         }
         let lease = writer.leases().lease("ledger");
-        check_genesis(&lease, &parts.genesis)?;
+        if let Err(reason) = check_genesis(&lease, &parts.genesis)? {
+            (parts.halter)(Halt { exit_code: EXIT_OTHER_NETWORK, reason: reason.clone() });
+            return Err(Fault::new(reason));
+        }
         parts.ledger.opened(lease);
         Ok(Self { parts, writer: Some(writer), is_reopening: false })
     }
@@ -176,12 +179,13 @@ fn open_or_begin_anew(parts: &Parts, incarnation: Incarnation) -> Result<(Writer
     }
 }
 
-fn check_genesis(lease: &storage::Lease, genesis: &Genesis) -> Result<(), Fault> {
+fn check_genesis(lease: &storage::Lease, genesis: &Genesis) -> Result<Result<(), String>, Fault> {
     let header = lease.get(Keyspace::Headers, &keys::height(Height::GENESIS))?;
     let stored = header.map(primitives::keccak256);
     if stored == Some(genesis.hash()) {
-        return Ok(());
+        return Ok(Ok(()));
     }
     let stored = stored.map_or("no genesis".to_owned(), |hash| hash.to_string());
-    Err(Fault::new(format!("the database belongs to {stored}, not to genesis {}", genesis.hash())))
+    let reason = format!("the database belongs to {stored}, not to genesis {}: use the genesis it was made with, or another home", genesis.hash());
+    Ok(Err(reason))
 }

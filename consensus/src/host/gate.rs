@@ -19,6 +19,8 @@ pub(super) struct Gate {
     answered: BTreeSet<Address>,
     highest_tip: Height,
     claims: Vec<ConsensusMessage>,
+    /// The highest height at which our key signed without this disk knowing of it.
+    unknown: Option<Height>,
 }
 
 /// Where we stand while we ask.
@@ -55,6 +57,10 @@ impl Gate {
                 return Answered::Fork(theirs);
             }
             self.highest_tip = self.highest_tip.max(theirs.height);
+            // A height is signed only when the one before it is durable here.
+            if our_tip.next() < theirs.height && theirs.signers().contains(&asker.us) {
+                self.unknown = self.unknown.max(Some(theirs.height));
+            }
         }
         let votes = standing.votes.into_iter().map(ConsensusMessage::Vote);
         let claims = votes.chain(standing.proposals.into_iter().map(ConsensusMessage::Proposal));
@@ -85,6 +91,12 @@ impl Gate {
     /// The highest certified height among the answers.
     pub fn highest_tip(&self) -> Height {
         self.highest_tip
+    }
+
+    /// The highest height at which our key signed without this disk knowing of it: an older copy was put back, or a second
+    /// process runs with this key. Not every certificate holds our signature, so nothing follows from none.
+    pub fn signed_elsewhere(&self) -> Option<Height> {
+        self.unknown
     }
 
     /// Verified messages of ours above `tip` that others hold.
@@ -122,6 +134,15 @@ mod tests {
         assert!(!gate.is_answered(key(1).address(), &set(4)));
         ask(&mut gate, 3, standing(Some(5)));
         assert!(gate.is_answered(key(1).address(), &set(4)) && gate.highest_tip() == Height(5));
+    }
+
+    #[test]
+    fn a_certificate_with_our_signature_far_above_our_tip_shows_a_restored_copy() {
+        let mut gate = Gate::default();
+        ask(&mut gate, 2, standing(Some(1)));
+        assert_eq!(gate.signed_elsewhere(), None, "the first height may have been signed before the crash");
+        ask(&mut gate, 3, standing(Some(5)));
+        assert_eq!(gate.signed_elsewhere(), Some(Height(5)));
     }
 
     #[test]

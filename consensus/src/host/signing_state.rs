@@ -47,6 +47,8 @@ pub struct Remembered {
     pub(super) verdict: Option<Verdict>,
     pub(super) trouble: Option<Trouble>,
     pub(super) breaker: Breaker,
+    /// Where our key signed without this disk knowing of it, as the gate saw.
+    pub(super) signed_elsewhere: Option<Height>,
     /// The last block that was handed to storage. It may be durable only after its successor has looked.
     pub(super) handed_over: Option<Certificate>,
     /// Nothing of ours leaves at this height for this round or an earlier one.
@@ -81,7 +83,15 @@ impl Remembered {
             return says(SigningState::Halted, Some(code), text);
         }
         let Some(Verdict { action, code, text, .. }) = &self.verdict else {
-            return says(SigningState::SyncOnly, None, "waiting until more than 2/3 of the power has answered");
+            return match self.signed_elsewhere {
+                Some(at) => {
+                    let text = format!(
+                        "this key signed at height {at}, of which this disk knows nothing: an older copy was put back, or a second process runs with this key; nothing is signed until the ledger has caught up"
+                    );
+                    says(SigningState::SyncOnly, Some("E-SIGN-RESTORED"), &text)
+                }
+                None => says(SigningState::SyncOnly, None, "waiting until more than 2/3 of the power has answered"),
+            };
         };
         match action {
             Permission::Refuse => says(SigningState::Refused, *code, text),

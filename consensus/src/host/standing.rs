@@ -63,7 +63,10 @@ impl Host {
         let Some(us) = self.crypto.address().filter(|_| self.phase == Phase::Gate) else { return };
         let asker = Asker { us, tip: self.tip.as_ref(), set: &self.set };
         match self.gate.answer(by, standing, &asker, &mut self.crypto) {
-            Answered::Counted => self.check_gate(),
+            Answered::Counted => {
+                self.remembered.signed_elsewhere = self.gate.signed_elsewhere();
+                self.check_gate();
+            }
             Answered::Worthless => tracing::debug!(%by, "an answer that proves nothing"),
             Answered::Fork(theirs) => self.halt_for_fork(&theirs),
         }

@@ -102,7 +102,7 @@ impl Signer {
         }
     }
 
-    /// Makes the first promise of a key without a readable one: it signs above `height` only. The operator's `signing init --above`.
+    /// Makes the first promise of a key without a readable one: it signs above `height` only.
     pub fn initialise(&mut self, height: Height) -> Result<(), SignerError> {
         self.check_disk()?;
         match &mut self.promise {

@@ -145,12 +145,7 @@ fn judge(facts: &Facts, promise: Height, network: &Network) -> Verdict {
     let tip = facts.tip;
     if network.highest_tip.0.saturating_add(facts.max_ahead) < promise.0 {
         let text = format!("the promise is at height {promise}, but no peer has a certificate above {}", network.highest_tip);
-        return facts.says(
-            Action::Refuse,
-            Some("E-SIGN-AHEAD-OF-NETWORK"),
-            text,
-            &["testnet reset --new-genesis", "signing reset --confirm <chain-id>"],
-        );
+        return facts.says(Action::Refuse, Some("E-SIGN-AHEAD-OF-NETWORK"), text, &["status"]);
     }
     // At or below the tip everything is decided: what is missing there is missed by nobody.
     let pending = match facts.record.journal {
@@ -165,7 +160,7 @@ fn judge(facts: &Facts, promise: Height, network: &Network) -> Verdict {
         (Some(journal), _) => {
             let ledger = journal.previous().unwrap_or_default();
             let text = format!("the ledger ends at {tip}, the journal is of height {journal}: the ledger was lost or rolled back");
-            facts.says(Action::SyncFirst { ledger }, Some("E-SIGN-LEDGER-BEHIND"), text, &["wait", "why"])
+            facts.says(Action::SyncFirst { ledger }, Some("E-SIGN-LEDGER-BEHIND"), text, &["status", "wait --height <N>"])
         }
         (None, _) if promise <= tip => facts.says(Action::Sign { height: tip.next(), replay: false }, None, "go on".into(), &[]),
         (None, JournalFound::Missing) => abstain(facts, promise, "E-SIGN-JOURNAL-MISSING", "is missing"),
@@ -176,7 +171,7 @@ fn judge(facts: &Facts, promise: Height, network: &Network) -> Verdict {
 
 fn abstain(facts: &Facts, through: Height, code: &'static str, what: &str) -> Verdict {
     let text = format!("this key signs at height {through}, and the journal that says what {what}: nothing is signed at {through} or below");
-    facts.says(Action::Abstain { through }, Some(code), text, &["why", "signing show", "signing init --above <height> --confirm <chain-id>"])
+    facts.says(Action::Abstain { through }, Some(code), text, &["status"])
 }
 
 fn regressed(facts: &Facts, height: Height, judged: &Verdict) -> Verdict {
@@ -186,7 +181,7 @@ fn regressed(facts: &Facts, height: Height, judged: &Verdict) -> Verdict {
     };
     let text =
         format!("a peer holds a message of this key at height {height} that the journal lacks: a restored copy, or a second process with this key");
-    facts.says(Action::Abstain { through }, Some("E-SIGN-REGRESSED"), text, &["why", "signing show"])
+    facts.says(Action::Abstain { through }, Some("E-SIGN-REGRESSED"), text, &["status"])
 }
 
 fn missing(facts: &Facts, network: &Network, code: &'static str, what: &str) -> Verdict {
@@ -199,7 +194,7 @@ fn missing(facts: &Facts, network: &Network, code: &'static str, what: &str) -> 
         OnMissing::Observe => Action::Observe { from },
         OnMissing::Recover => Action::Recover { from },
     };
-    facts.says(action, Some(code), text, &["signing init --above <height>", "signing import <file>"])
+    facts.says(action, Some(code), text, &["status"])
 }
 
 impl Facts {

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, str::FromStr, time::Duration};
 
 use primitives::PeerAddress;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
 use super::{Chain, Chaos, Config, LogFormat, Metrics, Mistake, OnMissing, P2p, Rpc, Setting, Shutdown, Signing, Storage, Telemetry, Value};
@@ -146,7 +147,9 @@ impl Reader<'_> {
     }
 
     fn log_level(&mut self, path: &str) -> Targets {
-        let parse = |text: &str| if text.trim().is_empty() { None } else { Targets::from_str(text).ok() };
+        // A lone word that is no level would be taken for the name of a part, and silence all others.
+        let is_known = |directive: &str| !directive.trim().is_empty() && (directive.contains('=') || LevelFilter::from_str(directive.trim()).is_ok());
+        let parse = |text: &str| if text.split(',').all(is_known) { Targets::from_str(text).ok() } else { None };
         self.parse(path, parse, "must be error, warn, info, debug or trace, or by part as in \"info,consensus=debug\"", Targets::new())
     }
 

@@ -120,3 +120,11 @@ fn lost_sign_state_is_observed_on_mainnet_and_recovered_elsewhere() {
     assert_eq!(config.on_missing(NetworkKind::Testnet), OnMissing::Recover);
     assert!(config.offers_json(NetworkKind::Dev) && !config.offers_json(NetworkKind::Mainnet));
 }
+
+#[test]
+fn a_word_that_is_no_level_is_not_taken_for_the_name_of_a_part() {
+    for (level, is_good) in [("info", true), ("off", true), ("warn,consensus=debug", true), ("inf", false), ("", false), ("info,blah", false)] {
+        let found = resolve(&sources("", &[], &[("telemetry.log_level", level)])).err().map_or(Vec::new(), |malformed| malformed.0);
+        assert_eq!(found.is_empty(), is_good, "{level:?}: {found:?}");
+    }
+}

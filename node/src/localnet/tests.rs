@@ -68,6 +68,24 @@ fn a_flag_that_would_change_the_genesis_is_refused_with_fresh_start_as_the_remed
 }
 
 #[test]
+fn the_homes_of_a_real_network_are_not_run_as_a_development_network() {
+    let directory = tempfile::tempdir().unwrap();
+    let net = prepare(&request(&directory)).unwrap();
+    let file = net.nodes[0].home.genesis_file();
+    drop(net);
+    let key = primitives::SecretKey::from_bytes([7; 32]).unwrap();
+    let validator = primitives::Validator { address: key.address(), public_key: key.public_key(), power: 1 };
+    let set = primitives::ValidatorSet::new(vec![validator]).unwrap();
+    let mainnet = Genesis::development(77, set).with(|genesis| {
+        genesis.network_kind = NetworkKind::Mainnet;
+        genesis.alloc.retain(|address, _| !primitives::genesis::DEVELOPMENT_ACCOUNTS.contains(address));
+    });
+    fs::write(file, mainnet.unwrap().to_json()).unwrap();
+    let refused = prepare(&request(&directory)).unwrap_err();
+    assert!(refused.code == ExitCode::Config && refused.at[0].ends_with("a mainnet"), "{refused}");
+}
+
+#[test]
 fn a_fresh_start_may_change_everything_and_keeps_keys_and_settings() {
     let directory = tempfile::tempdir().unwrap();
     let old = prepare(&request(&directory)).unwrap();

@@ -84,7 +84,9 @@ async fn together(net: Localnet, out: &mut dyn Write) -> Result<ExitCode, Failur
     let cause = loop {
         tokio::select! {
             cause = signals.next() => break cause,
-            _ = tick.tick() => line.show(&watch.look(), std::time::Instant::now(), &mut *out),
+            _ = tick.tick() => if let Some(progress) = watch.look() {
+                line.show(&progress, std::time::Instant::now(), &mut *out);
+            },
             (index, end) = first_end(&nodes, &failed) => {
                 let name: &String = &nodes[index].name;
                 tracing::error!(validator = name, reason = end.reason, "this validator has failed; the others go on");

@@ -31,11 +31,11 @@ impl Watch {
         Self { nodes: nodes.iter().map(|node| node.seen().clone()).collect(), height: Height::GENESIS, moved: None, counted: VecDeque::new() }
     }
 
-    /// How it is going now.
-    pub fn look(&mut self) -> Progress {
+    /// How it is going now; none before the first database is open.
+    pub fn look(&mut self) -> Option<Progress> {
         let now = Instant::now();
         let best = self.nodes.iter().max_by_key(|node| node.ledger.tip().unwrap_or_default()).cloned();
-        let tip = best.as_ref().and_then(|node| node.ledger.tip().ok()).unwrap_or_default();
+        let tip = best.as_ref().and_then(|node| node.ledger.tip().ok())?;
         if self.height < tip {
             let is_first_look = self.moved.is_none() && self.height == Height::GENESIS;
             let transactions = best.as_ref().filter(|_| !is_first_look).map_or(0, |node| self.count(node, tip));
@@ -47,13 +47,13 @@ impl Watch {
             self.counted.pop_front();
         }
         let transactions: usize = self.counted.iter().map(|(_, count)| count).sum();
-        Progress {
+        Some(Progress {
             height: tip.0,
             round: best.as_ref().map_or(0, |node| node.consensus.seen().round.0),
             since_block: self.moved.map(|moved| now.duration_since(moved)),
             transactions_per_second: transactions as f64 / WINDOW.as_secs_f64(),
-            peers: self.nodes.iter().map(|node| node.peers.list().len()).min().unwrap_or_default(),
-        }
+            peers: best.as_ref().map_or(0, |node| node.peers.list().len()),
+        })
     }
 
     fn count(&self, node: &Seen, tip: Height) -> usize {
