@@ -21,6 +21,8 @@ pub(super) struct Gate {
     claims: Vec<ConsensusMessage>,
     /// The highest height at which our key signed without this disk knowing of it.
     unknown: Option<Height>,
+    /// The first height fetched while asking.
+    first_fetched: Option<Height>,
 }
 
 /// Where we stand while we ask.
@@ -69,6 +71,15 @@ impl Gate {
         }
         self.answered.insert(by);
         Answered::Counted
+    }
+
+    /// Takes the certificate of a block that was fetched while we ask.
+    pub fn fetched(&mut self, certificate: &Certificate, us: Address) {
+        let first = *self.first_fetched.get_or_insert(certificate.height);
+        // The first one may have been signed before a crash; above it, nothing was signed from this disk.
+        if first < certificate.height && certificate.signers().contains(&us) {
+            self.unknown = self.unknown.max(Some(certificate.height));
+        }
     }
 
     fn claim(&mut self, claim: ConsensusMessage, asker: &Asker<'_>, crypto: &mut Crypto) {
@@ -143,6 +154,17 @@ mod tests {
         assert_eq!(gate.signed_elsewhere(), None, "the first height may have been signed before the crash");
         ask(&mut gate, 3, standing(Some(5)));
         assert_eq!(gate.signed_elsewhere(), Some(Height(5)));
+    }
+
+    #[test]
+    fn a_fetched_certificate_with_our_signature_shows_a_restored_copy() {
+        let (mut gate, us) = (Gate::default(), key(1).address());
+        gate.fetched(&certificate(2, 7, &[1, 2, 3]), us);
+        assert_eq!(gate.signed_elsewhere(), None, "the first height may have been signed before the crash");
+        gate.fetched(&certificate(3, 7, &[2, 3, 4]), us);
+        assert_eq!(gate.signed_elsewhere(), None, "others signed it");
+        gate.fetched(&certificate(4, 7, &[1, 2, 3]), us);
+        assert_eq!(gate.signed_elsewhere(), Some(Height(4)));
     }
 
     #[test]

@@ -90,6 +90,10 @@ impl Host {
 
     /// A block was fetched while we ask.
     pub(super) fn gate_moved(&mut self) {
+        if let (Some(us), Some(tip)) = (self.crypto.address(), &self.tip) {
+            self.gate.fetched(tip, us);
+            self.remembered.signed_elsewhere = self.gate.signed_elsewhere();
+        }
         self.has_read_journal = false;
         self.actions.push(Action::OpenJournal { height: self.height });
         self.check_gate();
