@@ -80,10 +80,10 @@ impl Observer {
         eventually("the observer hears everybody", limit, async || (count <= self.peers.list().len()).then_some(())).await
     }
 
-    /// When `validator` was first heard to sign something above `height`.
-    pub fn signed_above(&self, validator: &Address, height: u64) -> Option<Instant> {
+    /// When `validator` was first heard to sign something above `height`, not before `since`.
+    pub fn signed_above(&self, validator: &Address, height: u64, since: Instant) -> Option<Instant> {
         let heard = self.heard.lock();
-        heard.fresh.get(validator)?.iter().find(|(at, _)| height < *at).map(|(_, at)| *at)
+        heard.fresh.get(validator)?.iter().find(|(at, when)| height < *at && since <= *when).map(|(_, when)| *when)
     }
 
     /// Different proposals and votes that it heard.

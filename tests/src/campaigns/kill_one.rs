@@ -91,7 +91,7 @@ async fn round(network: &mut Network, observer: &Observer, away: Duration, rando
     let at_head = at_head(network, victim, restarted).await?;
     let address = network.validators[victim].address;
     let name = network.validators[victim].name.clone();
-    let signed = eventually(&format!("{name} signs again"), BACK_LIMIT, async || observer.signed_above(&address, height)).await?;
+    let signed = eventually(&format!("{name} signs again"), BACK_LIMIT, async || observer.signed_above(&address, height, restarted)).await?;
     let back = Instant::now();
     let others = || (0..network.validators.len()).filter(move |index| *index != victim);
     let gap = |from: Instant, until: Instant| {

@@ -36,7 +36,7 @@ pub async fn restore(settings: &Settings, heights: u64) -> Result<Report> {
     network.validators[victim].start()?;
     let (validator, history) = (&network.validators[victim], &network.history);
     let address = validator.address;
-    let signed = eventually("the restored validator signs again", BACK_LIMIT, async || observer.signed_above(&address, height)).await;
+    let signed = eventually("the restored validator signs again", BACK_LIMIT, async || observer.signed_above(&address, height, restarted)).await;
     match signed {
         Ok(at) => report.figure("restart until it signs", ms(at.saturating_duration_since(restarted)), "ms"),
         Err(error) => report.fail(format!("{error:#}: {:?}", validator.health().await)),
