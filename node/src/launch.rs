@@ -123,6 +123,15 @@ impl Launch {
         self.validator_key.as_ref().is_some_and(|key| self.genesis.validators.get(&key.address()).is_some())
     }
 
+    /// What this node does on its chain, for people: one that only follows by mistake must say so.
+    pub fn role(&self) -> String {
+        match &self.validator_key {
+            Some(key) if self.is_validator() => format!("validator {}", key.address()),
+            Some(key) => format!("a follower that never signs: {} is not in the validator set of this genesis", key.address()),
+            None => format!("a follower that never signs: there is no {}", self.home.validator_key_file().display()),
+        }
+    }
+
     /// Arguments with which `axolotl` runs this node as a process of its own: what is not in its file or the environment.
     pub fn arguments(&self) -> Vec<OsString> {
         let given = self.settings.iter().filter(|(_, setting)| matches!(setting.origin, Origin::Flag { .. }));

@@ -20,6 +20,19 @@ fn a_development_validator_makes_its_home_and_finds_it_again() {
 }
 
 #[test]
+fn a_node_that_only_follows_says_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut launch = prepare(&request(directory.path().join("one"), Some((0, 4)))).unwrap();
+    let ours = launch.validator_key.clone().unwrap();
+    assert_eq!(launch.role(), format!("validator {}", ours.address()));
+    let foreign = keys::generate();
+    launch.validator_key = Some(foreign.clone());
+    assert!(launch.role().contains(&format!("{} is not in the validator set", foreign.address())), "{}", launch.role());
+    launch.validator_key = None;
+    assert!(launch.role().contains("one/keys/validator.key"), "{}", launch.role());
+}
+
+#[test]
 fn a_home_of_another_genesis_or_number_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let home = directory.path().join("one");

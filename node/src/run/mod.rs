@@ -33,6 +33,7 @@ const RUNTIME_LIMIT: Duration = Duration::from_secs(5);
 pub fn start(launch: Launch, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     say(out, &format!("{}: chain id {}, genesis {}\n", launch.name, launch.genesis.chain_id, launch.genesis.hash()));
     say(out, &format!("rpc http://{}, p2p {}, home {}\n", launch.config.rpc.listen, launch.config.p2p.listen, launch.home.root().display()));
+    say(out, &format!("this node is {}\n", launch.role()));
     let telemetry = launch.config.telemetry.clone();
     on_runtime(
         1,
