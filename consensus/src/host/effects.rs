@@ -30,7 +30,7 @@ impl Host {
 
     /// Turns effects into actions, in order. After a decision the core has done its work.
     pub(super) fn carry(&mut self, effects: Vec<Effect>) {
-        let mut is_decided = false;
+        let mut decision = None;
         for effect in effects {
             match effect {
                 Effect::Append(entry) => self.append(entry),
@@ -44,13 +44,12 @@ impl Host {
                     self.outbox.then(height, Action::Stream { height, round, pol_round, proposer, value });
                 }
                 Effect::Evidence(evidence) => self.keep_evidence(evidence),
-                Effect::Decide(certificate) => {
-                    is_decided = true;
-                    self.decided(certificate);
-                }
+                // Our own precommit may come after it, and goes first.
+                Effect::Decide(certificate) => decision = Some(certificate),
             }
         }
-        if is_decided {
+        if let Some(certificate) = decision {
+            self.decided(certificate);
             self.drop_core();
         }
         self.leave_lost_round();
@@ -111,7 +110,9 @@ impl Host {
     fn schedule(&mut self, timer: Timer) {
         self.timers.insert(timer);
         let granted = timeouts::wait(&self.config.parameters.timeouts, &timer);
-        let after = if timer.wait == Wait::Step(Step::Propose) { self.patience(timer.round, granted) } else { granted };
+        let is_propose = timer.wait == Wait::Step(Step::Propose);
+        let after = if is_propose { self.patience(timer.round, granted) } else { granted };
+        self.shortened = (is_propose && after < granted).then_some((timer, granted.saturating_sub(after)));
         self.actions.push(Action::Schedule { timer: TimerId::Core(timer), after });
     }
 
@@ -121,8 +122,20 @@ impl Host {
         let granted = timeouts::wait(&self.config.parameters.timeouts, &timer);
         let after = self.patience(timer.round, granted);
         if after < granted {
+            self.shortened = Some((timer, granted.saturating_sub(after)));
             self.actions.push(Action::Schedule { timer: TimerId::Core(timer), after });
         }
+    }
+
+    /// Whether a short wait is over, and the proposer has shown meanwhile that it deserves the rest.
+    fn regains_patience(&mut self, timer: Timer) -> bool {
+        let Some((_, rest)) = self.shortened.take_if(|(shortened, _)| *shortened == timer) else { return false };
+        let granted = timeouts::wait(&self.config.parameters.timeouts, &timer);
+        let is_regained = self.patience(timer.round, granted) >= granted;
+        if is_regained {
+            self.actions.push(Action::Schedule { timer: TimerId::Core(timer), after: rest });
+        }
+        is_regained
     }
 
     /// How long to wait for the proposer. In the first round it may still be idle where we are not.
@@ -131,7 +144,7 @@ impl Host {
         if Some(proposer) == self.crypto.address() {
             return granted;
         }
-        let patience = self.proposers.patience(proposer, round, &self.set, granted, self.config.propose_floor);
+        let patience = self.proposers.patience(proposer, (self.height, round), &self.set, granted, self.config.propose_floor);
         let may_be_idle = round == Round::ZERO && patience == granted;
         if may_be_idle { granted.saturating_add(self.pace.until_overdue(self.now)) } else { patience }
     }
@@ -169,7 +182,7 @@ impl Host {
     pub(super) fn on_elapsed(&mut self, timer: TimerId) {
         match timer {
             TimerId::Core(timer) => {
-                if self.timers.remove(&timer) {
+                if !self.regains_patience(timer) && self.timers.remove(&timer) {
                     self.inputs.push_back(Input::Elapsed(timer));
                     self.pump();
                     if timer.wait == Wait::Rebroadcast {

@@ -23,6 +23,9 @@ enum InOurName {
 impl Host {
     pub(super) fn on_message(&mut self, from: NodeId, message: ConsensusMessage) {
         let height = message.height();
+        if let ConsensusMessage::Vote(Signed { message: vote, .. }) = &message {
+            self.proposers.spoke(from, vote.validator, height, self.height);
+        }
         if height < self.height {
             // Ordinary for the last height, whose stragglers arrive late. A peer that is stuck there speaks again and again.
             return self.help(from, Help::Tip, Action::AnnounceTip { to: from });

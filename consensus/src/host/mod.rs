@@ -125,6 +125,8 @@ pub struct Host {
     timers: BTreeSet<Timer>,
     /// The wait that was cut short because its round was lost.
     left: Option<Timer>,
+    /// The wait for a proposer that seems to be away, and what it was cut by.
+    shortened: Option<(Timer, Duration)>,
     /// What the core is fed next.
     inputs: VecDeque<Input>,
     /// Questions that wait until the journal has been read, by who asks.
@@ -202,6 +204,7 @@ impl Host {
             remembered,
             timers: BTreeSet::new(),
             left: None,
+            shortened: None,
             inputs: VecDeque::new(),
             questions: BTreeMap::new(),
             has_read_journal: false,

@@ -1,26 +1,37 @@
 //! Who is likely to propose, and who is not.
 //!
-//! The propose timeout is a local choice. Waiting for a dead proposer costs seconds, so while its session is down, or after
-//! it missed its last two turns, the wait shrinks to a few round trips. Only the first pass over the set shrinks: from then on
-//! a slow network gets all the time that the genesis grants.
+//! The propose timeout is a local choice. Waiting for a dead proposer costs seconds, so the wait shrinks to a few round trips
+//!
+//! - after its session was lost, until it votes at the height at hand: one that comes back has to catch up first;
+//! - after it missed its last two turns, until a proposal of it is heard.
+//!
+//! and to a quarter when it voted before and not once in the last height: it may hang behind a session that is up, or its disk
+//! may be slow for a moment.
+//!
+//! A vote that comes during a short wait makes it a long one. Only the first pass over the set shrinks: from then on a slow
+//! network gets all the time that the genesis grants.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
-use primitives::{Address, NodeId, Round, ValidatorSet};
+use primitives::{Address, Height, NodeId, Round, ValidatorSet};
 
 /// Turns missed in a row that make a proposer absent.
 const MISSED_TURNS: u32 = 2;
 /// Round trips that a proposal of a live proposer takes at most.
 const ROUND_TRIPS: u32 = 4;
+/// The part of the granted wait that a silent proposer gets.
+const SILENT_DIVISOR: u32 = 4;
 
 #[derive(Debug, Default)]
 pub(super) struct Proposers {
     links: HashMap<NodeId, Option<Address>>,
-    /// Validators whose session was up and went down.
+    /// Validators whose session was lost, and who did not vote since.
     lost: BTreeSet<Address>,
+    /// The highest height at which each validator said something itself.
+    spoke: BTreeMap<Address, Height>,
     /// Turns missed in a row; only of those that missed any.
     missed: BTreeMap<Address, u32>,
     current: Option<Turn>,
@@ -36,10 +47,16 @@ struct Turn {
 impl Proposers {
     pub fn up(&mut self, node: NodeId, validator: Option<Address>) {
         self.links.insert(node, validator);
-        if let Some(validator) = validator {
-            self.lost.remove(&validator);
-            self.missed.remove(&validator);
+    }
+
+    /// `validator` is said to have spoken at `height`, on the session of `node`: believed of its own session only.
+    pub fn spoke(&mut self, node: NodeId, validator: Address, height: Height, current: Height) {
+        if self.links.get(&node) != Some(&Some(validator)) || height.next() < current {
+            return;
         }
+        self.lost.remove(&validator);
+        let highest = self.spoke.entry(validator).or_default();
+        *highest = (*highest).max(height.min(current.next()));
     }
 
     pub fn down(&mut self, node: NodeId) {
@@ -82,11 +99,17 @@ impl Proposers {
         }
     }
 
-    /// How long to wait for a proposal in `round`, when the genesis grants `granted`.
-    pub fn patience(&self, proposer: Address, round: Round, set: &ValidatorSet, granted: Duration, floor: Duration) -> Duration {
-        let is_first_pass = (round.0 as usize) < set.len();
-        let is_absent = self.lost.contains(&proposer) || self.missed.get(&proposer).is_some_and(|missed| MISSED_TURNS <= *missed);
-        if is_first_pass && is_absent { floor.max(self.round_trip.saturating_mul(ROUND_TRIPS)).min(granted) } else { granted }
+    /// How long to wait for a proposal at `height` and `round`, when the genesis grants `granted`.
+    pub fn patience(&self, proposer: Address, turn: (Height, Round), set: &ValidatorSet, granted: Duration, floor: Duration) -> Duration {
+        let (height, round) = turn;
+        let is_silent = self.spoke.get(&proposer).is_some_and(|spoke| spoke.next() < height);
+        let has_missed = self.missed.get(&proposer).is_some_and(|missed| MISSED_TURNS <= *missed);
+        match () {
+            () if set.len() <= round.0 as usize => granted,
+            () if self.lost.contains(&proposer) || has_missed => floor.max(self.round_trip.saturating_mul(ROUND_TRIPS)).min(granted),
+            () if is_silent => floor.max(granted / SILENT_DIVISOR).min(granted),
+            () => granted,
+        }
     }
 
     /// Power of those with a session.
@@ -104,6 +127,7 @@ mod tests {
 
     const GRANTED: Duration = Duration::from_secs(3);
     const FLOOR: Duration = Duration::from_millis(150);
+    const HEIGHT: Height = Height(10);
 
     fn set() -> ValidatorSet {
         let key = |byte| SecretKey::from_bytes([byte; 32]).unwrap().public_key();
@@ -111,18 +135,34 @@ mod tests {
     }
 
     fn patience(proposers: &Proposers, proposer: Address, round: u32) -> Duration {
-        proposers.patience(proposer, Round(round), &set(), GRANTED, FLOOR)
+        proposers.patience(proposer, (HEIGHT, Round(round)), &set(), GRANTED, FLOOR)
     }
 
     #[test]
-    fn a_lost_session_shrinks_the_wait_until_it_is_back() {
+    fn a_lost_session_shrinks_the_wait_until_its_validator_votes_at_this_height_again() {
         let (mut proposers, validator, node) = (Proposers::default(), Address::repeat_byte(1), NodeId(Address::repeat_byte(9)));
         assert_eq!(patience(&proposers, validator, 0), GRANTED);
         proposers.up(node, Some(validator));
         proposers.down(node);
         assert_eq!(patience(&proposers, validator, 0), FLOOR);
         proposers.up(node, Some(validator));
+        proposers.spoke(node, validator, Height(3), HEIGHT);
+        assert_eq!(patience(&proposers, validator, 0), FLOOR, "it still catches up");
+        proposers.spoke(NodeId(Address::repeat_byte(8)), validator, HEIGHT, HEIGHT);
+        assert_eq!(patience(&proposers, validator, 0), FLOOR, "somebody else said so");
+        proposers.spoke(node, validator, HEIGHT, HEIGHT);
         assert_eq!(patience(&proposers, validator, 0), GRANTED);
+    }
+
+    #[test]
+    fn a_validator_that_fell_silent_for_a_height_is_waited_for_a_quarter_of_the_time() {
+        let (mut proposers, validator, node) = (Proposers::default(), Address::repeat_byte(1), NodeId(Address::repeat_byte(9)));
+        proposers.up(node, Some(validator));
+        assert_eq!(patience(&proposers, validator, 0), GRANTED, "never heard, as everybody at the start");
+        for (height, expected) in [(8, GRANTED / SILENT_DIVISOR), (9, GRANTED)] {
+            proposers.spoke(node, validator, Height(height), Height(height));
+            assert_eq!(patience(&proposers, validator, 0), expected);
+        }
     }
 
     #[test]

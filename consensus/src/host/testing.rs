@@ -95,6 +95,8 @@ pub struct World {
     oracle: HashMap<(Address, Height, Round, &'static str), Option<B256>>,
 }
 
+/// From this many heights on a node fetches blocks instead of waiting for consensus.
+const FAR_BEHIND: u64 = 2;
 const DELAY_MS: u64 = 1;
 
 impl World {
@@ -345,6 +347,7 @@ impl World {
                 if height < self.nodes[node].sync_to {
                     self.fetch(node);
                 }
+                self.tell_tip(node, height);
             }
             Action::AskStandings => {
                 let Some(by) = self.nodes[node].key.as_ref().map(SecretKey::address) else { return };
@@ -381,6 +384,17 @@ impl World {
             }
             Action::Fault { .. } => self.restart_consensus(node),
             Action::RoundStarted { .. } | Action::Stream { .. } | Action::Restore(_) | Action::Evidence(_) | Action::SigningChanged(_) => {}
+        }
+    }
+
+    /// Whoever hears that others are far ahead fetches what it lacks.
+    fn tell_tip(&mut self, node: usize, tip: Height) {
+        for other in self.others(node) {
+            let is_far_behind = self.nodes[other].chain.len() as u64 + FAR_BEHIND <= tip.0 && self.nodes[other].sync_to < tip;
+            if is_far_behind && !self.is_cut(node, other) {
+                self.nodes[other].sync_to = tip;
+                self.fetch(other);
+            }
         }
     }
 
