@@ -7,10 +7,9 @@ use alloy_eips::{
 };
 use alloy_primitives::{Bytes, U256};
 use primitives::{RecoveredTransaction, Transaction, limits};
-use rayon::prelude::*;
 use revm::context_interface::cfg::gas::calculate_initial_tx_gas;
 
-use crate::{Chain, ReadError, Senders, StateReader};
+use crate::{Chain, ReadError, Senders, StateReader, parallel};
 
 /// Longest code that makes a contract, in bytes (EIP-3860).
 pub const MAX_INIT_CODE_BYTES: usize = 49_152;
@@ -59,8 +58,7 @@ pub enum Inadmissible {
 ///
 /// `timestamp` is that of the last block, in Unix seconds: it tells which forks are active.
 pub fn admit(chain: &Chain, senders: &Senders, timestamp: u64, raw: &[Bytes]) -> Vec<Result<RecoveredTransaction, Inadmissible>> {
-    let checked: Vec<_> =
-        raw.par_iter().map(|raw| decode(raw).and_then(|transaction| check(chain, timestamp, &transaction).map(|()| transaction))).collect();
+    let checked = parallel::map(raw, |raw| decode(raw).and_then(|transaction| check(chain, timestamp, &transaction).map(|()| transaction)));
     let good: Vec<Transaction> = checked.iter().filter_map(|result| result.as_ref().ok().cloned()).collect();
     let mut recovered = senders.recover(&good).into_iter();
     let with_sender = |transaction| match recovered.next() {

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use alloy_primitives::B256;
 use parking_lot::{Condvar, Mutex};
-use primitives::{Block, Body, Domain, Genesis, Header, Height, Metadata, RecoveredTransaction, limits};
+use primitives::{Block, Body, Certificate, Domain, Genesis, Header, Height, Metadata, RecoveredTransaction, limits};
 
 use crate::{
     Attributes, BuildError, Built, Cancel, Chain, Executed, NoVerdict, Overlay, Rule, Senders, StateReader, Validators, Verdict,
@@ -32,6 +32,7 @@ pub struct Embedded {
     chain: Chain,
     domain: Domain,
     senders: Arc<Senders>,
+    certified: Mutex<Option<Arc<Certificate>>>,
     pub(crate) tree: Mutex<Tree>,
     /// Notified when a block stops being executed.
     settled: Condvar,
@@ -59,7 +60,7 @@ impl Embedded {
         let hash = head.hash_slow();
         let tree = Tree { branches: Branches::new(state, head, hash), running: Vec::new() };
         let (chain, domain) = (Chain::from(genesis), genesis.domain());
-        Ok(Self { chain, domain, senders: Arc::default(), tree: Mutex::new(tree), settled: Condvar::new() })
+        Ok(Self { chain, domain, senders: Arc::default(), certified: Mutex::default(), tree: Mutex::new(tree), settled: Condvar::new() })
     }
 
     pub fn chain(&self) -> &Chain {
@@ -74,6 +75,11 @@ impl Embedded {
     /// Remembers who sent what; whoever admits transactions recovers through it, so that blocks need not.
     pub fn senders(&self) -> &Senders {
         &self.senders
+    }
+
+    /// `certificate` holds, and the next block brings one for the same decision: signatures they share are not checked again.
+    pub fn certified(&self, certificate: Certificate) {
+        *self.certified.lock() = Some(Arc::new(certificate));
     }
 
     /// The last block that is written, its hash, and the state after it.
@@ -182,7 +188,8 @@ impl Embedded {
         rules::check_header(&self.chain, &place.header, header, &metadata)?;
         rules::check_size(&self.chain, header, body.block.len(), block.body.transactions.len())?;
         check_clock(header, now_ms)?;
-        rules::check_metadata(&metadata, &place.header, place.hash, validators, &self.domain)?;
+        let known = self.certified.lock().clone();
+        rules::check_metadata(&metadata, &place, known.as_deref(), validators, &self.domain)?;
         if let Some(executed) = self.executed(&hash) {
             return Ok(executed);
         }

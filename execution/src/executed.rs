@@ -13,9 +13,13 @@ use revm::database::{BundleAccount, BundleState};
 use crate::{
     Account, Chain, StateChanges, StateReader,
     execute::Run,
+    parallel,
     receipt::{Receipt, receipts},
     trie::{AccountUpdate, StateTrie, TrieError},
 };
+
+/// Transactions from which the state root and the other two are computed at once.
+const ROOTS_TOGETHER_FROM: usize = 64;
 
 /// An executed block: undecided, or decided and being written.
 #[derive(Debug)]
@@ -105,7 +109,8 @@ pub(crate) fn complete(
 ) -> Result<Executed, TrieError> {
     let transactions: Vec<&Transaction> = run.included.iter().map(|transaction| transaction.inner()).collect();
     let mut changes = StateChanges::default();
-    let (state_root, (transactions_root, receipts_root)) = rayon::join(
+    let (state_root, (transactions_root, receipts_root)) = parallel::both(
+        ROOTS_TOGETHER_FROM <= transactions.len(),
         || {
             let updates = updates(&run.bundle, state)?;
             trie.apply(header.number, updates, state, &mut changes)

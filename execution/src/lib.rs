@@ -19,6 +19,7 @@ mod executed;
 mod genesis;
 mod memory;
 mod overlay;
+mod parallel;
 mod reader;
 mod receipt;
 mod rules;

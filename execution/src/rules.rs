@@ -5,9 +5,9 @@
 use alloy_consensus::EMPTY_OMMER_ROOT_HASH;
 use alloy_primitives::{B64, B256, U256};
 use alloy_trie::EMPTY_ROOT_HASH;
-use primitives::{Block, Body, CertificateError, Domain, Header, MalformedBody, Metadata, ValidatorSet, limits};
+use primitives::{Block, Body, Certificate, CertificateError, Domain, Header, MalformedBody, Metadata, ValidatorSet, limits};
 
-use crate::{Chain, NotExecutable};
+use crate::{Chain, NotExecutable, branches::Parent};
 
 /// Longest `extraData`, in bytes.
 pub const MAX_EXTRA_DATA_BYTES: usize = 32;
@@ -153,20 +153,26 @@ pub(crate) fn check_size(chain: &Chain, header: &Header, bytes: usize, count: us
     require(count <= max, || Rule::TooManyTransactions { count, max })
 }
 
-/// The rules of the metadata of the block after `parent_hash`.
-pub(crate) fn check_metadata(metadata: &Metadata, parent: &Header, parent_hash: B256, validators: &Validators, domain: &Domain) -> Result<(), Rule> {
+/// The rules of the metadata of the block after `parent`. `known` is a certificate that holds, perhaps the parent's.
+pub(crate) fn check_metadata(
+    metadata: &Metadata,
+    parent: &Parent,
+    known: Option<&Certificate>,
+    validators: &Validators,
+    domain: &Domain,
+) -> Result<(), Rule> {
     let (current, next) = (metadata.validators_hash, metadata.next_validators_hash);
     require(current == validators.current, || Rule::ValidatorsHash { expected: validators.current, found: current })?;
     require(next == validators.next, || Rule::NextValidatorsHash { expected: validators.next, found: next })?;
-    let certificate = match (&metadata.parent_certificate, parent.number) {
+    let certificate = match (&metadata.parent_certificate, parent.header.number) {
         (None, 0) => return Ok(()),
         (Some(_), 0) => return Err(Rule::CertificateOfGenesis),
         (None, _) => return Err(Rule::NoParentCertificate),
         (Some(certificate), _) => certificate,
     };
-    let is_for_parent = certificate.value == parent_hash && certificate.height.0 == parent.number;
+    let is_for_parent = certificate.value == parent.hash && certificate.height.0 == parent.header.number;
     require(is_for_parent, || Rule::CertificateOfAnother { height: certificate.height.0, value: certificate.value })?;
-    Ok(certificate.verify(&validators.parent, domain)?)
+    Ok(certificate.verify_beside(known, &validators.parent, domain)?)
 }
 
 /// What the header claims against what its execution `found`.

@@ -4,7 +4,8 @@ use alloy_consensus::transaction::SignerRecoverable;
 use alloy_primitives::{Address, B256, map::HashMap};
 use parking_lot::Mutex;
 use primitives::{RecoveredTransaction, Transaction};
-use rayon::prelude::*;
+
+use crate::parallel;
 
 /// Senders in each of two generations. When the young one is full, the old one is forgotten.
 const MAX_SENDERS_PER_GENERATION: usize = 1 << 15;
@@ -31,15 +32,16 @@ impl Senders {
             let generations = self.0.lock();
             transactions.iter().map(|transaction| generations.get(transaction.tx_hash())).collect()
         };
-        let senders: Vec<_> =
-            transactions.par_iter().zip(&known).map(|(transaction, known)| known.map_or_else(|| recover(transaction), Ok)).collect();
+        let unknown: Vec<&Transaction> = transactions.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(unknown, _)| unknown).collect();
+        let found = parallel::map(&unknown, |transaction| recover(transaction));
         let mut generations = self.0.lock();
-        for ((transaction, known), sender) in transactions.iter().zip(&known).zip(&senders) {
-            if let (None, Ok(sender)) = (known, sender) {
+        for (transaction, sender) in unknown.iter().zip(&found) {
+            if let Ok(sender) = sender {
                 generations.insert(*transaction.tx_hash(), *sender);
             }
         }
-        senders
+        let mut found = found.into_iter();
+        known.into_iter().map(|known| known.map_or_else(|| found.next().expect("one for each unknown sender"), Ok)).collect()
     }
 
     /// Each transaction with its sender; or the index of the first that has none.

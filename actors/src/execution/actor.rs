@@ -134,6 +134,7 @@ impl Execution {
             Err(StorageError::Refused(reason)) => return Err(Fault::new(reason)),
             Err(error) => return Ok(Err(CommitFailure::Unavailable(error.to_string()))),
         }
+        self.engine.certified(certificate.clone());
         self.engine.finalise(hash, Arc::new(self.parts.ledger.state()?))?;
         self.parts.metrics.commit_seconds.record(started.elapsed().as_secs_f64(), &[]);
         self.tell(&changes, &certificate).await;
