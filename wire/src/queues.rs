@@ -8,6 +8,8 @@ use crate::{Lane, QueueLimits};
 
 /// Bytes handed to the socket in one turn. A vote that comes now waits behind no more than this.
 pub const MAX_TURN_BYTES: usize = 128 << 10;
+/// Bytes of small frames that a lane other than that of votes may send in one turn: a flush costs more than they do.
+const SMALL_BYTES: usize = 16 << 10;
 
 /// One queue for each lane, limited in bytes.
 #[derive(Debug)]
@@ -48,8 +50,8 @@ impl Queues {
         Ok(())
     }
 
-    /// What goes in one turn, one after the other: all waiting votes, then one frame of each other lane, as far as they fit
-    /// into [`MAX_TURN_BYTES`]. Empty when nothing waits.
+    /// What goes in one turn, one after the other: all waiting votes, then one frame of each other lane, or several small ones,
+    /// as far as they fit into [`MAX_TURN_BYTES`]. Empty when nothing waits.
     pub fn turn(&mut self) -> Vec<u8> {
         let mut turn = Vec::new();
         let [votes, others @ ..] = &mut self.lanes;
@@ -57,7 +59,8 @@ impl Queues {
         // A vote that does not fit goes before anything else, in the next turn.
         if votes.frames.is_empty() {
             for queue in others {
-                queue.move_one(&mut turn);
+                let end = turn.len() + SMALL_BYTES;
+                while queue.move_one(&mut turn) && queue.frames.front().is_some_and(|next| turn.len() + next.len() <= end) {}
             }
         }
         turn
@@ -110,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_is_all_votes_then_one_of_each_other_lane() {
+    fn a_turn_is_all_votes_then_a_little_of_each_other_lane() {
         let mut queues = queues(&[
             (Lane::Bulk, "b"),
             (Lane::Proposals, "p"),
@@ -119,8 +122,7 @@ mod tests {
             (Lane::Transactions, "t"),
             (Lane::Votes, "w"),
         ]);
-        assert_eq!(queues.turn(), b"vwptb");
-        assert_eq!(queues.turn(), b"q");
+        assert_eq!(queues.turn(), b"vwpqtb");
         assert_eq!(queues.turn(), b"");
         assert!(Lane::ALL.into_iter().all(|lane| queues.queued_bytes(lane) == 0));
     }
@@ -134,6 +136,18 @@ mod tests {
         queues.push(Lane::Proposals, vote(3).slice(..10)).unwrap();
         assert_eq!(queues.turn(), vote(1));
         assert_eq!(queues.turn(), [&vote(2)[..], &[3; 10]].concat());
+    }
+
+    #[test]
+    fn small_frames_share_a_turn_and_large_ones_do_not() {
+        let mut queues = queues(&[]);
+        let part = |bytes: usize| Bytes::from(vec![7; bytes]);
+        for bytes in [200, 1_000, SMALL_BYTES, 10] {
+            queues.push(Lane::Proposals, part(bytes)).unwrap();
+        }
+        assert_eq!(queues.turn().len(), 1_200);
+        assert_eq!(queues.turn().len(), SMALL_BYTES);
+        assert_eq!(queues.turn().len(), 10);
     }
 
     #[test]
