@@ -40,6 +40,7 @@ impl Writer {
         let leases_left = self.shared.register().leases();
         let report = |late| CloseReport { took: started.elapsed(), leases_left, late };
         self.shared.publish(Published::nothing());
+        let marked = self.mark().map_err(|error| CloseError::Sync(error.to_string()));
         let (handles, synced) = match std::mem::replace(&mut self.state, State::Shut) {
             State::Open { handles, .. } => {
                 let synced = handles.sync().map_err(|error| CloseError::Sync(error.to_string()));
@@ -53,7 +54,7 @@ impl Writer {
             Ok(alone) => drop(alone),
             Err(_) => return Err(CloseError::Late(report(self.shared.register().readers()))),
         }
-        synced?;
+        synced.and(marked)?;
         await_unlocked(&self.directory.join(LEDGER), limit)?;
         Ok(report(Vec::new()))
     }

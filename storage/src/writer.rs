@@ -27,6 +27,8 @@ pub struct Writer {
     pub(crate) config: Config,
     pub(crate) shared: Arc<Shared>,
     acknowledged: Acknowledged,
+    /// The tip file does not say yet what is committed.
+    is_unmarked: bool,
     pub(crate) state: State,
 }
 
@@ -66,7 +68,8 @@ impl Writer {
     pub fn open_on(disk: Arc<dyn Disk>, directory: &Path, config: Config) -> Result<(Self, Opened), OpenError> {
         let sound = open::examine(disk.as_ref(), directory, &config)?.settle(disk.as_ref())?;
         let directory = directory.to_owned();
-        let mut writer = Self { disk, directory, config, shared: Shared::new(), acknowledged: sound.acknowledged, state: State::Shut };
+        let mut writer =
+            Self { disk, directory, config, shared: Shared::new(), acknowledged: sound.acknowledged, is_unmarked: false, state: State::Shut };
         let opened = writer.begin(sound);
         Ok((writer, opened))
     }
@@ -93,11 +96,13 @@ impl Writer {
 
     /// Writes all of `batches` as one: durable when this returns, or not at all.
     ///
-    /// Blocks must follow the tip one by one. One that is already committed is passed over, with all its writes.
+    /// Blocks must follow the tip one by one. One that is already committed is passed over, with all its writes. The tip file
+    /// is one commit behind until [`Writer::mark`], or the next commit.
     ///
     /// # Errors
     /// After [`CommitError::NoSpace`] and [`CommitError::Sync`] nothing is acknowledged; the group may or may not be found at the next open.
     pub fn commit(&mut self, batches: &[Batch]) -> Result<Committed, CommitError> {
+        self.mark()?;
         let handles = self.writable()?;
         let plan = Plan::of(batches, self.acknowledged.tip, |height| handles.hash_at(height)).map_err(CommitError::from)?;
         let committed = Committed { tip: plan.tip, repeated: plan.repeated };
@@ -107,11 +112,20 @@ impl Writer {
         let next = Acknowledged { sequence: self.acknowledged.sequence + 1, tip: plan.tip };
         let written = assemble(&handles, &plan, self.acknowledged.tip, next).commit();
         written.map_err(|error| self.fail(&error))?;
-        self.acknowledge(next)?;
+        self.acknowledged = next;
+        self.is_unmarked = plan.moves_tip();
         if plan.moves_tip() {
             self.shared.publish(Published::newest(&handles, next.tip));
+        } else {
+            self.write_mark(Watermark::write)?;
         }
         Ok(committed)
+    }
+
+    /// Moves the tip file to the last commit, durably. What waits for the commit need not wait for this: a database that is
+    /// one commit ahead of the tip file is what a crash leaves anyway.
+    pub fn mark(&mut self) -> Result<(), CommitError> {
+        if std::mem::take(&mut self.is_unmarked) { self.write_mark(Watermark::write_synced) } else { Ok(()) }
     }
 
     /// Opens the engine again after [`CommitError::NoSpace`], when there is room. Reads fail while it lasts.
@@ -141,6 +155,11 @@ impl Writer {
         Ok(self.begin(sound))
     }
 
+    fn write_mark(&mut self, write: impl FnOnce(&mut Watermark, Acknowledged) -> io::Result<()>) -> Result<(), CommitError> {
+        let State::Open { watermark, .. } = &mut self.state else { return Ok(()) };
+        write(watermark, self.acknowledged).map_err(|error| self.give_up(format!("the tip file: {error}")))
+    }
+
     fn begin(&mut self, sound: Sound) -> Opened {
         self.acknowledged = sound.acknowledged;
         self.shared.publish(Published::newest(&sound.handles, sound.acknowledged.tip));
@@ -163,17 +182,6 @@ impl Writer {
             State::Lost => Err(CommitError::Sync(UNSYNCED.to_owned())),
             State::Shut => Err(CommitError::Io(SHUT.to_owned())),
         }
-    }
-
-    /// Moves the tip file, strictly after the batch is durable.
-    fn acknowledge(&mut self, next: Acknowledged) -> Result<(), CommitError> {
-        let State::Open { watermark, .. } = &mut self.state else { return Err(CommitError::Io(SHUT.to_owned())) };
-        let moved = if next.tip == self.acknowledged.tip { watermark.write(next) } else { watermark.write_synced(next) };
-        if let Err(error) = moved {
-            return Err(self.give_up(format!("the tip file: {error}")));
-        }
-        self.acknowledged = next;
-        Ok(())
     }
 
     /// The engine refuses all writes after an error; ours is to know which kind it was.

@@ -108,10 +108,21 @@ impl Storage {
             Ok(_) => {
                 self.parts.metrics.written_bytes.add(batches.iter().map(|batch| batch.bytes() as u64).sum(), &[]);
                 answer(reply, Ok(()));
-                Ok(())
+                self.mark(context).await
             }
             Err(error) => self.failed(error, reply, context),
         }
+    }
+
+    /// The next height begins meanwhile.
+    async fn mark(&mut self, context: &Context<Message>) -> Result<(), Fault> {
+        let writer = self.writer.as_mut().ok_or_else(|| Fault::new("the database is closed"))?;
+        match context.blocking(COMMIT_LIMIT, "tip file", || writer.mark()).await? {
+            Err(CommitError::Sync(reason)) => self.halt(&reason),
+            Err(error) => return Err(error.into()),
+            Ok(()) => {}
+        }
+        Ok(())
     }
 
     fn failed(&mut self, error: CommitError, reply: Reply<Result<(), StorageError>>, context: &Context<Message>) -> Result<(), Fault> {

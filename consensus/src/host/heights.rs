@@ -308,12 +308,16 @@ impl Host {
         }
     }
 
-    /// The core decided: what it said must be durable before the block is committed, and nothing more is fed to it.
+    /// The core decided, and nothing more is fed to it. What it still has to say leaves before the height ends here: others may
+    /// need it to decide, too. What it only heard needs no sync: the batch of the height holds the certificate.
     pub(super) fn decided(&mut self, certificate: Certificate) {
         self.commit(Committing { certificate, origin: CommitOrigin::Decided, is_parked: false });
-        let commit = self.commit_action();
-        let height = self.height;
-        commit.into_iter().for_each(|commit| self.outbox.then(height, commit));
+        let (commit, height) = (self.commit_action(), self.height);
+        if self.outbox.owes(height) {
+            commit.into_iter().for_each(|commit| self.outbox.then(height, commit));
+        } else {
+            self.actions.extend(commit);
+        }
         self.phase = Phase::Following;
     }
 }

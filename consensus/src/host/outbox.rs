@@ -70,6 +70,11 @@ impl Outbox {
         self.last(height, Recipient::Everybody).then.push(action);
     }
 
+    /// Whether a message of `height` still waits for its release to begin.
+    pub fn owes(&self, height: Height) -> bool {
+        self.waiting.iter().any(|waiting| waiting.height == height && !waiting.messages.is_empty())
+    }
+
     /// Messages for one peer. Replaces what still waits for it.
     pub fn send(&mut self, to: Recipient, height: Height, messages: Vec<Unreleased<ConsensusMessage>>) {
         self.waiting.retain(|waiting| waiting.to != to || to == Recipient::Everybody);

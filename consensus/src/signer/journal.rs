@@ -14,9 +14,10 @@
 //! | none whole, none whole behind them | torn: nothing that needs it left    | cut                  |
 //! | none whole, a whole one behind     | damage                              | [`JournalError`]     |
 //!
-//! A new file is written and synced under a spare name and renamed then, so that a journal with a broken header is damage,
-//! too, and never a torn beginning. A journal that is not needed any more becomes the next spare: its extents are allocated,
-//! which makes syncs cheap, and its old groups carry another nonce.
+//! There are two files, written in turn: a new journal takes the place of the one before the last, whose height is promised
+//! and decided, and its old groups carry another nonce. So the bytes of a journal are allocated, a sync moves nothing but
+//! them, and no name has to be made durable. A header that is not whole is a torn beginning, from which nothing has left,
+//! unless the promise says that the journal was there.
 
 use std::{
     io,
@@ -76,7 +77,7 @@ impl JournalError {
 /// An open journal.
 pub struct Journal {
     file: Box<dyn DiskFile>,
-    path: PathBuf,
+    slot: Slot,
     shown: String,
     height: Height,
     nonce: Nonce,
@@ -97,75 +98,114 @@ pub struct Reopened {
     pub mended: usize,
 }
 
-/// Where the journal of `height` is.
-pub fn path(identity: &Identity, height: Height) -> PathBuf {
-    Path::new(DIRECTORY).join(format!("{}-{:020}.wal", identity.prefix(), height.0))
+/// One of the two files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    Even,
+    Odd,
 }
 
-fn spare_path(identity: &Identity) -> PathBuf {
-    Path::new(DIRECTORY).join(format!("{}.spare", identity.prefix()))
+impl Slot {
+    /// The file that is written next.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Even => Self::Odd,
+            Self::Odd => Self::Even,
+        }
+    }
 }
 
-/// Heights of the journals of `identity` that are there, ascending.
-pub fn list(disk: &dyn Disk, identity: &Identity) -> io::Result<Vec<Height>> {
-    let prefix = identity.prefix() + "-";
-    let names = disk.list(Path::new(DIRECTORY))?;
-    let heights = names.iter().filter_map(|name| name.strip_prefix(&prefix)?.strip_suffix(".wal")?.parse().ok()).map(Height);
-    let mut heights: Vec<Height> = heights.collect();
-    heights.sort();
-    Ok(heights)
+/// What is in the two files.
+pub enum Kept {
+    Nothing,
+    /// The journal of the highest height that there is.
+    Newest(Reopened),
+    /// The newest journal has a height, and cannot be read.
+    Damaged(Height),
+    /// There are bytes, and nothing says of which height.
+    Headless,
 }
 
-/// The journal of `height` is not needed any more: it becomes the spare for a later height, or is removed when it grew large.
-/// Durable with the next directory sync; until then its name is that of a height below the promise, which nobody reads.
-pub fn retire(disk: &dyn Disk, identity: &Identity, height: Height) -> Result<(), JournalError> {
-    let (path, spare) = (path(identity, height), spare_path(identity));
-    let failed = |source| failed(&disk.locate(&path).display().to_string(), source);
-    let is_large = disk.open(&path).and_then(|file| file.len()).map_err(failed)? > 4 * PREALLOCATED_BYTES as u64;
-    if is_large { disk.remove(&path).map_err(failed) } else { disk.rename(&path, &spare).map_err(failed) }
+/// Where the journals of `identity` are.
+pub fn path(identity: &Identity, slot: Slot) -> PathBuf {
+    let number = match slot {
+        Slot::Even => 0,
+        Slot::Odd => 1,
+    };
+    Path::new(DIRECTORY).join(format!("{}-{number}.wal", identity.prefix()))
 }
 
-/// Removes the journal of `height`.
-pub fn remove(disk: &dyn Disk, identity: &Identity, height: Height) -> Result<(), JournalError> {
-    let path = path(identity, height);
-    disk.remove(&path).map_err(|source| failed(&disk.locate(&path).display().to_string(), source))
+/// Both files, for messages to people.
+pub fn shown(disk: &dyn Disk, identity: &Identity) -> String {
+    disk.locate(&Path::new(DIRECTORY).join(format!("{}-{{0,1}}.wal", identity.prefix()))).display().to_string()
+}
+
+/// Moves files that hold no readable journal out of the way of new ones, for whoever wants to know what happened to them.
+pub fn set_aside(disk: &dyn Disk, identity: &Identity) -> Result<(), JournalError> {
+    for path in [Slot::Even, Slot::Odd].map(|slot| path(identity, slot)) {
+        let failed = |source| failed(&disk.locate(&path).display().to_string(), source);
+        let bytes = disk.read(&path).map_err(failed)?.unwrap_or_default();
+        if bytes.iter().any(|byte| *byte != 0) {
+            disk.rename(&path, &path.with_extension("wal.unreadable")).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 impl Journal {
-    /// A new journal with its first group, durable when this returns: file sync, rename, directory sync.
-    pub fn create(disk: &dyn Disk, identity: &Identity, height: Height, nonce: Nonce, first: &[u8]) -> Result<Self, JournalError> {
-        let (spare, path) = (spare_path(identity), path(identity, height));
+    /// A new journal with its first group, in the place of what `slot` held, durable when this returns.
+    pub fn create(disk: &dyn Disk, identity: &Identity, slot: Slot, height: Height, nonce: Nonce, first: &[u8]) -> Result<Self, JournalError> {
+        let mut journal = Self::begin(disk, identity, slot, height, nonce, first)?;
+        journal.sync()?;
+        Ok(journal)
+    }
+
+    /// Writes what [`Journal::create`] syncs.
+    pub(super) fn begin(disk: &dyn Disk, identity: &Identity, slot: Slot, height: Height, nonce: Nonce, first: &[u8]) -> Result<Self, JournalError> {
+        let path = path(identity, slot);
         let shown = disk.locate(&path).display().to_string();
-        let failed = |source| failed(&shown, source);
-        let mut file = disk.open(&spare).map_err(failed)?;
-        let allocated = file.len().map_err(failed)?;
-        if allocated < PREALLOCATED_BYTES as u64 {
-            file.write_at(0, &vec![0; PREALLOCATED_BYTES]).map_err(failed)?;
-        }
-        let mut journal = Self { file, path, shown: shown.clone(), height, nonce, sequence: 0, end: 0 };
+        let file = prepared(disk, &path, &shown)?;
+        let mut journal = Self { file, slot, shown, height, nonce, sequence: 0, end: 0 };
         let mut bytes = journal.copies(&header(identity))?;
         journal.advance(bytes.len());
         bytes.extend(journal.copies(first)?);
         journal.write(0, &bytes)?;
         journal.end = bytes.len();
         journal.sequence += 1;
-        journal.sync()?;
-        disk.rename(&spare, &journal.path).map_err(failed)?;
-        disk.sync_directory(Path::new(DIRECTORY)).map_err(|source| JournalError::Disk { file: shown, source })?;
         Ok(journal)
     }
 
-    /// The journal of `height` as a crash, or time, left it. Everything read is durable when this returns.
-    pub fn open(disk: &dyn Disk, identity: &Identity, height: Height) -> Result<Option<Reopened>, JournalError> {
-        let path = path(identity, height);
+    /// The newest journal as a crash, or time, left it. Everything read is durable when this returns.
+    pub fn find(disk: &dyn Disk, identity: &Identity) -> Result<Kept, JournalError> {
+        let (mut newest, mut kept) = (None, Kept::Nothing);
+        for slot in [Slot::Even, Slot::Odd] {
+            let path = path(identity, slot);
+            let shown = disk.locate(&path).display().to_string();
+            let bytes = disk.read(&path).map_err(|source| failed(&shown, source))?.unwrap_or_default();
+            match height(&bytes, identity) {
+                None if newest.is_none() && bytes.iter().any(|byte| *byte != 0) => kept = Kept::Headless,
+                None => {}
+                Some(height) if newest.is_some_and(|(newest, _)| height < newest) => {}
+                Some(height) => newest = Some((height, slot)),
+            }
+        }
+        let Some((height, slot)) = newest else { return Ok(kept) };
+        match Self::open(disk, identity, slot, height) {
+            Err(JournalError::Damaged { .. }) => Ok(Kept::Damaged(height)),
+            opened => opened.map(Kept::Newest),
+        }
+    }
+
+    fn open(disk: &dyn Disk, identity: &Identity, slot: Slot, height: Height) -> Result<Reopened, JournalError> {
+        let path = path(identity, slot);
         let shown = disk.locate(&path).display().to_string();
         let failed = |source| failed(&shown, source);
-        let Some(bytes) = disk.read(&path).map_err(failed)? else { return Ok(None) };
+        let bytes = disk.read(&path).map_err(failed)?.unwrap_or_default();
         let damaged = |(offset, what)| JournalError::Damaged { file: shown.clone(), offset, height, what };
         let parsed = parse(&bytes, identity, height).map_err(damaged)?;
         let file = disk.open(&path).map_err(failed)?;
         let sequence = parsed.groups.len() as u64 + 1;
-        let mut journal = Self { file, path, shown: shown.clone(), height, nonce: parsed.nonce, sequence, end: parsed.end };
+        let mut journal = Self { file, slot, shown: shown.clone(), height, nonce: parsed.nonce, sequence, end: parsed.end };
         let groups = parsed.groups.iter().map(|payload| payload.to_vec()).collect();
         for (offset, copy) in &parsed.to_mend {
             journal.write(*offset, copy)?;
@@ -173,7 +213,7 @@ impl Journal {
         // A killed process leaves groups in the page cache: what we act upon must be on the disk first.
         journal.sync()?;
         disk.sync_directory(Path::new(DIRECTORY)).map_err(|source| JournalError::Disk { file: shown.clone(), source })?;
-        Ok(Some(Reopened { journal, groups, was_torn: parsed.was_torn, mended: parsed.to_mend.len() }))
+        Ok(Reopened { journal, groups, was_torn: parsed.was_torn, mended: parsed.to_mend.len() })
     }
 
     /// Makes one group of `payload` durable: one write, one sync.
@@ -199,6 +239,10 @@ impl Journal {
 
     pub fn height(&self) -> Height {
         self.height
+    }
+
+    pub fn slot(&self) -> Slot {
+        self.slot
     }
 
     /// Where it is, for messages to people.
@@ -231,6 +275,22 @@ impl Journal {
     }
 }
 
+/// The file at `path` with all its bytes allocated; its name is durable.
+fn prepared(disk: &dyn Disk, path: &Path, shown: &str) -> Result<Box<dyn DiskFile>, JournalError> {
+    let (failed, unsynced) = (|source| failed(shown, source), |source| JournalError::Disk { file: shown.to_owned(), source });
+    let mut file = disk.open(path).map_err(failed)?;
+    let bytes = file.len().map_err(failed)?;
+    if bytes < PREALLOCATED_BYTES as u64 {
+        file.write_at(0, &vec![0; PREALLOCATED_BYTES]).map_err(failed)?;
+        file.sync().map_err(unsynced)?;
+        disk.sync_directory(Path::new(DIRECTORY)).map_err(unsynced)?;
+    }
+    if bytes > 4 * PREALLOCATED_BYTES as u64 {
+        file.set_len(PREALLOCATED_BYTES as u64).map_err(failed)?;
+    }
+    Ok(file)
+}
+
 fn failed(file: &str, source: io::Error) -> JournalError {
     let file = file.to_owned();
     match source.kind() {
@@ -256,6 +316,13 @@ struct Parsed<'a> {
 }
 
 type Damage = (usize, &'static str);
+
+/// The height that the header of `bytes` names; none when neither copy of it is whole.
+fn height(bytes: &[u8], identity: &Identity) -> Option<Height> {
+    let header = self::header(identity);
+    let copies = [group::at(bytes, 0), group::at(bytes, PAGE)];
+    copies.into_iter().flatten().find(|group| group.sequence == 0 && group.payload == header).map(|group| group.height)
+}
 
 fn parse<'a>(bytes: &'a [u8], identity: &Identity, height: Height) -> Result<Parsed<'a>, Damage> {
     if bytes.len() < PREALLOCATED_BYTES {
@@ -321,7 +388,7 @@ mod tests {
     const NONCE: Nonce = [3; 16];
 
     fn create(disk: &LossyDisk) -> Journal {
-        Journal::create(disk, &IDENTITY, HEIGHT, NONCE, b"first").unwrap()
+        Journal::create(disk, &IDENTITY, Slot::Even, HEIGHT, NONCE, b"first").unwrap()
     }
 
     fn journal_of(groups: &[&[u8]]) -> (LossyDisk, Journal) {
@@ -334,11 +401,11 @@ mod tests {
     }
 
     fn open(disk: &LossyDisk) -> Result<Reopened, JournalError> {
-        Journal::open(disk, &IDENTITY, HEIGHT).map(Option::unwrap)
+        Journal::open(disk, &IDENTITY, Slot::Even, HEIGHT)
     }
 
     fn overwrite(disk: &LossyDisk, offset: usize, bytes: &[u8]) {
-        disk.open(&path(&IDENTITY, HEIGHT)).unwrap().write_at(offset as u64, bytes).unwrap();
+        disk.open(&path(&IDENTITY, Slot::Even)).unwrap().write_at(offset as u64, bytes).unwrap();
     }
 
     #[test]
@@ -351,20 +418,20 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_costs_one_sync_and_a_new_journal_two() {
+    fn a_flush_costs_one_sync_and_so_does_a_new_journal_in_a_file_that_is_there() {
         let (disk, mut journal) = journal_of(&[]);
         disk.crash(Survival::Everything);
         let before = disk.syncs();
         journal.flush(b"x").unwrap();
         assert_eq!(disk.syncs() - before, 1);
-        Journal::create(&disk, &IDENTITY, HEIGHT.next(), NONCE, b"").unwrap();
-        assert_eq!(disk.syncs() - before, 3);
+        Journal::create(&disk, &IDENTITY, Slot::Even, HEIGHT.next(), NONCE, b"").unwrap();
+        assert_eq!(disk.syncs() - before, 2);
     }
 
     #[test]
     fn one_flipped_byte_anywhere_loses_nothing() {
         let (disk, journal) = journal_of(&[b"second"]);
-        let whole = disk.read(&path(&IDENTITY, HEIGHT)).unwrap().unwrap();
+        let whole = disk.read(&path(&IDENTITY, Slot::Even)).unwrap().unwrap();
         for offset in 0..journal.end + 2 * PAGE {
             let mut bytes = whole.clone();
             bytes[offset] ^= 0x55;
@@ -416,16 +483,36 @@ mod tests {
     #[test]
     fn a_journal_cut_short_is_damage() {
         let (disk, _) = journal_of(&[b"second"]);
-        let whole = disk.read(&path(&IDENTITY, HEIGHT)).unwrap().unwrap();
+        let whole = disk.read(&path(&IDENTITY, Slot::Even)).unwrap().unwrap();
         for length in [0, 1, PAGE, 5 * PAGE, whole.len() - 1] {
             assert!(parse(&whole[..length], &IDENTITY, HEIGHT).is_err());
         }
     }
 
     #[test]
+    fn of_two_journals_the_newer_counts_and_one_without_a_header_does_not() {
+        let newest = |disk: &LossyDisk| match Journal::find(disk, &IDENTITY).unwrap() {
+            Kept::Newest(reopened) => Some(reopened.journal.height()),
+            Kept::Nothing | Kept::Damaged(_) | Kept::Headless => None,
+        };
+        let disk = LossyDisk::new();
+        assert!(matches!(Journal::find(&disk, &IDENTITY), Ok(Kept::Nothing)));
+        Journal::create(&disk, &IDENTITY, Slot::Odd, HEIGHT.next(), NONCE, b"newer").unwrap();
+        create(&disk);
+        assert_eq!(newest(&disk), Some(HEIGHT.next()));
+        overwrite(&disk, 0, &[0; 2 * PAGE]);
+        assert_eq!(newest(&disk), Some(HEIGHT.next()));
+        disk.remove(&path(&IDENTITY, Slot::Odd)).unwrap();
+        assert!(matches!(Journal::find(&disk, &IDENTITY), Ok(Kept::Headless)));
+        set_aside(&disk, &IDENTITY).unwrap();
+        assert!(matches!(Journal::find(&disk, &IDENTITY), Ok(Kept::Nothing)));
+        assert!(disk.list(Path::new(DIRECTORY)).unwrap()[0].ends_with(".wal.unreadable"));
+    }
+
+    #[test]
     fn a_journal_of_another_height_key_or_genesis_is_refused() {
         let (disk, _) = journal_of(&[]);
-        let bytes = disk.read(&path(&IDENTITY, HEIGHT)).unwrap().unwrap();
+        let bytes = disk.read(&path(&IDENTITY, Slot::Even)).unwrap().unwrap();
         assert!(parse(&bytes, &IDENTITY, HEIGHT.next()).is_err());
         assert!(parse(&bytes, &Identity { key: Address::ZERO, ..IDENTITY }, HEIGHT).is_err());
         assert!(parse(&bytes, &Identity { genesis: B256::ZERO, ..IDENTITY }, HEIGHT).is_err());
@@ -435,8 +522,7 @@ mod tests {
     fn groups_of_an_earlier_life_of_the_file_are_not_read() {
         let (disk, journal) = journal_of(&[b"second", b"third"]);
         drop(journal);
-        retire(&disk, &IDENTITY, HEIGHT).unwrap();
-        Journal::create(&disk, &IDENTITY, HEIGHT, [4; 16], b"new").unwrap();
+        Journal::create(&disk, &IDENTITY, Slot::Even, HEIGHT, [4; 16], b"new").unwrap();
         let reopened = open(&disk).unwrap();
         assert_eq!((reopened.groups, reopened.was_torn), (vec![b"new".to_vec()], false));
     }

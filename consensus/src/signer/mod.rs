@@ -6,7 +6,7 @@
 //! ```text
 //!            first                                                  later
 //!  guard     refuse what contradicts; journal what is new           the same
-//!  journal   new file: header and group; file sync, directory sync  one group; one sync
+//!  journal   the other file: header and group; one sync             one group; one sync
 //!  promise   the other slot; sync                                   -
 //!  hand out  the messages leave                                     the messages leave
 //! ```
@@ -40,8 +40,8 @@ pub use error::SignerError;
 use group::Nonce;
 use guard::Guard;
 pub use guard::{Refusal, Said};
-use journal::Journal;
 pub use journal::{DIRECTORY as JOURNAL_DIRECTORY, Identity, JournalError, MAX_JOURNAL_BYTES};
+use journal::{Journal, Slot};
 use promise::Promise;
 pub use promise::{DIRECTORY as PROMISE_DIRECTORY, Found, PromiseError};
 use sabotage::Sabotage;
@@ -59,8 +59,6 @@ pub struct Signer {
     promise: Option<Promise>,
     /// The journal of the highest height that has one.
     journal: Option<Journal>,
-    /// Journals below it, unlinked after the next promise.
-    leftovers: Vec<Height>,
     /// Belongs to the journal's height, or to the height at hand once that is higher.
     guard: Guard,
     height: Option<Height>,
@@ -150,6 +148,18 @@ impl Signer {
         Ok(())
     }
 
+    /// Makes journal and promise of the height at hand while there is nothing to say yet, so that the first message need not
+    /// wait for them. Does nothing at a height where nothing of ours may leave.
+    pub fn prepare(&mut self, incarnation: Incarnation) -> Result<(), SignerError> {
+        self.check(incarnation)?;
+        let height = self.started()?;
+        let is_journalled = self.journal.as_ref().is_some_and(|journal| journal.height() == height);
+        if is_journalled || self.promise.is_none() || !self.may_speak(height) {
+            return Ok(());
+        }
+        self.flush(height).map_err(SignerError::from).and_then(|()| self.make_durable(height)).inspect_err(|error| note(&mut self.failed, error))
+    }
+
     /// What a restarted core is fed: every durable entry of the height at hand, in order.
     pub fn entries(&self) -> Result<Vec<Entry>, SignerError> {
         match self.journal.as_ref().filter(|journal| Some(journal.height()) == self.height) {
@@ -190,7 +200,7 @@ impl Signer {
         Ok(std::mem::take(&mut self.held))
     }
 
-    /// `height` is decided and durable in the ledger. Its journal goes when the next height is promised.
+    /// `height` is decided and durable in the ledger. Its journal goes with the one after the next.
     pub fn committed(&mut self, height: Height) {
         self.committed = self.committed.max(height);
     }
@@ -257,7 +267,6 @@ impl Signer {
         let is_journalled = self.journal.as_ref().is_some_and(|journal| journal.height() == height);
         if let Some(promise) = self.promise.as_mut().filter(|promise| is_journalled && promise.height() < height) {
             promise.raise(height)?;
-            self.unlink_leftovers()?;
         }
         Ok(())
     }
@@ -282,22 +291,23 @@ impl Signer {
         Ok(())
     }
 
+    /// Takes the place of the journal before the last, so that the last one is there until the new one is promised.
     fn create_journal(&mut self, height: Height) -> Result<(), JournalError> {
+        if self.journal.is_none() {
+            journal::set_aside(&*self.disk, &self.identity)?;
+        }
         let nonce = self.nonce(height);
-        let journal = Journal::create(&*self.disk, &self.identity, height, nonce, &self.pending)?;
-        self.leftovers.extend(self.journal.replace(journal).map(|before| before.height()));
+        self.journal = Some(Journal::create(&*self.disk, &self.identity, self.slot_of(height), height, nonce, &self.pending)?);
         Ok(())
     }
 
-    fn unlink_leftovers(&mut self) -> Result<(), SignerError> {
-        let newest = self.leftovers.pop();
-        for height in std::mem::take(&mut self.leftovers) {
-            journal::remove(&*self.disk, &self.identity, height)?;
+    /// Where the journal of the height at hand is, or will be.
+    fn slot_of(&self, height: Height) -> Slot {
+        match &self.journal {
+            Some(journal) if journal.height() == height => journal.slot(),
+            Some(journal) => journal.slot().other(),
+            None => Slot::Even,
         }
-        if let Some(height) = newest {
-            journal::retire(&*self.disk, &self.identity, height)?;
-        }
-        Ok(())
     }
 
     fn nonce(&mut self, height: Height) -> Nonce {
@@ -318,7 +328,7 @@ impl Signer {
         if self.pending.len() <= MAX_JOURNAL_BYTES / 4 {
             return Ok(());
         }
-        let file = self.disk.locate(&journal::path(&self.identity, height)).display().to_string();
+        let file = self.disk.locate(&journal::path(&self.identity, self.slot_of(height))).display().to_string();
         let bytes = self.pending.len();
         self.mute(height);
         self.forget();

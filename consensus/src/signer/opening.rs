@@ -5,9 +5,9 @@ use std::sync::Arc;
 use primitives::{B256, Disk, Height};
 
 use super::{
-    Found, Identity, JournalError, JournalFound, Record, Said, Signer, SignerError,
+    Found, Identity, JournalFound, Record, Said, Signer, SignerError,
     guard::Guard,
-    journal::{self, Journal, Reopened},
+    journal::{self, Journal, Kept, Reopened},
     promise::{self, Promise},
     records,
     sabotage::Sabotage,
@@ -18,21 +18,18 @@ impl Signer {
     /// nothing, and a key whose journal is gone says nothing at the promised height or below. `seed` is 32 random bytes.
     pub fn open(disk: Arc<dyn Disk>, identity: Identity, seed: B256) -> Result<Self, SignerError> {
         let (promised, mut promise) = Promise::open(&*disk, &identity)?;
-        let mut heights = journal::list(&*disk, &identity).map_err(|source| SignerError::list(&*disk, source))?;
-        let highest = heights.pop();
-        let (found, reopened) = match highest.map(|height| Journal::open(&*disk, &identity, height)).transpose() {
-            Ok(reopened) => {
-                let reopened = reopened.flatten();
-                (reopened.as_ref().map_or(JournalFound::Missing, |reopened| JournalFound::Intact(reopened.journal.height())), reopened)
-            }
-            Err(JournalError::Damaged { height, .. }) => (JournalFound::Damaged(height), None),
-            Err(error) => return Err(error.into()),
+        let kept = Journal::find(&*disk, &identity)?;
+        let found = match &kept {
+            Kept::Nothing => JournalFound::Missing,
+            Kept::Newest(reopened) => JournalFound::Intact(reopened.journal.height()),
+            Kept::Damaged(height) => JournalFound::Damaged(*height),
+            Kept::Headless => JournalFound::Damaged(promise.as_ref().map(Promise::height).unwrap_or_default()),
         };
         let record = Record {
             promise: promised,
             promise_file: disk.locate(&promise::path(&identity)).display().to_string(),
             journal: found,
-            journal_file: disk.locate(&journal::path(&identity, highest.unwrap_or_default())).display().to_string(),
+            journal_file: journal::shown(&*disk, &identity),
             has_others: promise::has_others(&*disk, &identity).map_err(|source| SignerError::list(&*disk, source))?,
         };
         let mute_through = match (promised, found) {
@@ -48,7 +45,7 @@ impl Signer {
                 Height(u64::MAX)
             }
         };
-        let (journal, said) = restore(reopened)?;
+        let (journal, said) = restore(kept)?;
         let guard = Guard::new(identity.key, journal.as_ref().map(Journal::height).unwrap_or_default(), said);
         Ok(Self {
             disk,
@@ -56,7 +53,6 @@ impl Signer {
             record,
             promise,
             journal,
-            leftovers: heights,
             guard,
             height: None,
             committed: Height::GENESIS,
@@ -73,8 +69,8 @@ impl Signer {
     }
 }
 
-fn restore(reopened: Option<Reopened>) -> Result<(Option<Journal>, Vec<Said>), SignerError> {
-    let Some(Reopened { journal, groups, was_torn, mended }) = reopened else { return Ok((None, Vec::new())) };
+fn restore(kept: Kept) -> Result<(Option<Journal>, Vec<Said>), SignerError> {
+    let Kept::Newest(Reopened { journal, groups, was_torn, mended }) = kept else { return Ok((None, Vec::new())) };
     let said = records::read(&groups).map_err(|source| SignerError::unreadable(&journal, source))?.said;
     tracing::info!(height = %journal.height(), file = journal.shown(), groups = groups.len(), was_torn, mended, "journal opened");
     Ok((Some(journal), said))

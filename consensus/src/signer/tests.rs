@@ -13,7 +13,7 @@ use std::{
 
 use primitives::{Address, B256, DiskFile, Domain, Filesystem, LossyDisk, Round, SecretKey, Signed, Survival, Vote, VoteKind, limits};
 
-use super::*;
+use super::{journal::Kept, *};
 use crate::entry::{BodyEntry, Step, TimeoutEntry};
 
 const DOMAIN: Domain = Domain { chain_id: 1, genesis_hash: B256::repeat_byte(1) };
@@ -67,15 +67,28 @@ fn the_journal_is_durable_before_the_promise_and_both_before_a_signature_leaves(
     signer.append(FIRST, &entry(1, 0)).unwrap();
     assert_eq!(disk.syncs() - before, 0);
     assert_eq!(signer.release(FIRST, ours(vote(1, 0, 7))).unwrap(), [vote(1, 0, 7)]);
-    assert_eq!(disk.syncs() - before, 3, "file, directory, promise");
+    assert_eq!(disk.syncs() - before, 4, "a new file, its directory, journal, promise");
     signer.append(FIRST, &entry(1, 1)).unwrap();
     signer.release(FIRST, ours(vote(1, 1, 7))).unwrap();
-    assert_eq!(disk.syncs() - before, 4, "one group");
+    assert_eq!(disk.syncs() - before, 5, "one group");
     signer.release(FIRST, ours(vote(1, 1, 7))).unwrap();
-    assert_eq!(disk.syncs() - before, 4, "nothing new");
+    assert_eq!(disk.syncs() - before, 5, "nothing new");
     disk.crash(Survival::SyncedOnly);
     let signer = open(disk).unwrap();
     assert_eq!((signer.record().promise, signer.record().journal), (Found::Whole(Height(1)), JournalFound::Intact(Height(1))));
+}
+
+#[test]
+fn once_there_are_two_files_a_height_costs_one_sync_of_the_journal_and_one_of_the_promise() {
+    let disk = LossyDisk::new();
+    let mut signer = begin(disk.clone());
+    for height in 1..6 {
+        let before = disk.syncs();
+        signer.release(FIRST, ours(vote(height, 0, 7))).unwrap();
+        assert_eq!(disk.syncs() - before, if height < 3 { 4 } else { 2 });
+        signer.committed(Height(height));
+        signer.start_height(FIRST, Height(height + 1)).unwrap();
+    }
 }
 
 #[test]
@@ -140,9 +153,29 @@ fn a_journal_goes_only_after_the_next_promise() {
         signer.release(FIRST, ours(vote(height, 0, 7))).unwrap();
         signer.committed(Height(height));
         signer.start_height(FIRST, Height(height + 1)).unwrap();
-        assert_eq!(journal::list(&disk, &identity()).unwrap(), [Height(height)]);
+        let Kept::Newest(newest) = Journal::find(&disk, &identity()).unwrap() else { panic!("no journal") };
+        assert_eq!(newest.journal.height(), Height(height));
     }
-    assert_eq!(disk.list(Path::new(JOURNAL_DIRECTORY)).unwrap().len(), 2, "the journal and one spare");
+    assert_eq!(disk.list(Path::new(JOURNAL_DIRECTORY)).unwrap().len(), 2, "written in turn");
+}
+
+#[test]
+fn a_power_cut_anywhere_in_the_first_release_of_a_height_leaves_that_height_or_the_one_before() {
+    for bytes in (0..5 * 4096).step_by(61) {
+        let disk = LossyDisk::new();
+        let mut signer = begin(disk.clone());
+        for height in 1..4 {
+            signer.release(FIRST, ours(vote(height, 0, 7))).unwrap();
+            signer.committed(Height(height));
+            signer.start_height(FIRST, Height(height + 1)).unwrap();
+        }
+        // The next journal takes the place of that of height 2.
+        Journal::begin(&disk, &identity(), Slot::Odd, Height(4), [4; 16], b"").unwrap();
+        disk.crash(Survival::Torn { bytes });
+        let signer = open(disk).unwrap();
+        let action = verdict(&facts(&signer, 3)).action;
+        assert!(matches!(action, Action::Sign { height: Height(4), .. }), "torn at {bytes}: {action:?}");
+    }
 }
 
 #[test]
@@ -163,7 +196,7 @@ fn a_promise_without_its_journal_signs_above_it_only_even_after_the_next_restart
     let disk = LossyDisk::new();
     let mut signer = begin(disk.clone());
     signer.release(FIRST, ours(vote(1, 0, 7))).unwrap();
-    disk.remove(&journal::path(&identity(), Height(1))).unwrap();
+    disk.remove(&journal::path(&identity(), Slot::Even)).unwrap();
     for _ in 0..2 {
         let mut signer = open(disk.clone()).unwrap();
         assert_eq!(verdict(&facts(&signer, 0)).action, Action::Abstain { through: Height(1) });
@@ -397,7 +430,7 @@ fn what_is_too_much_for_a_journal_names_the_journal_of_that_height() {
     let body = BodyEntry { height: Height(1), round: Round(0), value: B256::ZERO, body: vec![0; limits::MAX_JOURNALLED_BODY_BYTES].into() };
     let entry = Entry::Body(body);
     let refusal = (0..MAX_JOURNAL_BYTES / limits::MAX_JOURNALLED_BODY_BYTES).find_map(|_| signer.append(FIRST, &entry).err()).unwrap();
-    assert!(refusal.to_string().contains("00000000000000000001.wal"), "{refusal}");
+    assert!(refusal.to_string().contains("-0.wal") && refusal.to_string().contains("height 1"), "{refusal}");
 }
 
 #[test]

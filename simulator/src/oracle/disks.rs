@@ -32,7 +32,7 @@ pub fn may_leave(disk: &LossyDisk, height: Height, signature: &[u8]) -> bool {
 /// The durable promise of a disk, if there is no durable journal of that height or a later one beside it.
 ///
 /// A first promise is made at height 0, before anything was signed. A promise has two slots 4096 bytes apart, the height at
-/// byte 68 of each, big endian; a journal's name ends in its height.
+/// byte 68 of each, big endian. A journal begins with two copies of its header, 4096 bytes apart, the height at byte 24 of each.
 pub fn lacks_journal(disk: &LossyDisk) -> Option<Height> {
     let (promised, journalled) = (Cell::new(0), Cell::new(0));
     disk.any_durable(|path, bytes| {
@@ -40,7 +40,7 @@ pub fn lacks_journal(disk: &LossyDisk) -> Option<Height> {
             promised.set(promised.get().max(slot_height(bytes, 0)).max(slot_height(bytes, 4096)));
         }
         if is_journal(path) {
-            journalled.set(journalled.get().max(named_height(path)));
+            journalled.set(journalled.get().max(journal_height(bytes)));
         }
         false
     });
@@ -60,7 +60,8 @@ fn slot_height(bytes: &[u8], offset: usize) -> u64 {
     height.map_or(0, u64::from_be_bytes)
 }
 
-fn named_height(path: &Path) -> u64 {
-    let name = path.file_stem().and_then(|stem| stem.to_str());
-    name.and_then(|name| name.rsplit('-').next()?.parse().ok()).unwrap_or(0)
+fn journal_height(bytes: &[u8]) -> u64 {
+    let copies = [bytes.get(24..32), bytes.get(4096 + 24..4096 + 32)];
+    let heights = copies.into_iter().flatten().filter_map(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+    heights.max().unwrap_or(0)
 }

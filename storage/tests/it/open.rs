@@ -61,6 +61,7 @@ fn a_tip_file_one_block_behind_is_moved() {
     let file = directory.path().join("ledger.tip");
     let (mut writer, _) = open(directory.path());
     grow(&mut writer, 4);
+    writer.mark().unwrap();
     let behind = fs::read(&file).unwrap();
     grow(&mut writer, 5);
     writer.close().unwrap();
