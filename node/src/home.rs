@@ -144,7 +144,8 @@ impl Home {
         match DirectoryLock::holder(&self.root) {
             Ok(None) => Ok(()),
             Ok(Some(holder)) => held(format!("pid {} on {}", holder.pid, holder.host)),
-            Err(LockError::Held { .. }) => held("a process that is just starting".to_owned()),
+            Err(LockError::Held { pid: Some(pid), .. }) => held(format!("pid {pid}")),
+            Err(LockError::Held { .. }) => held("a process whose name is not in it".to_owned()),
             Err(LockError::Io { path, source }) => Err(Failure::io("looking at the lock", &path, &source)),
         }
     }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Writer, open::LEDGER, set_aside::engine_lock, shared::Published, writer::State};
+use crate::{Writer, engine_lock, open::LEDGER, shared::Published, writer::State};
 
 /// How closing went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,18 +62,9 @@ impl Writer {
 
 /// Looks until the engine's lock can be had.
 fn await_unlocked(ledger: &Path, limit: Duration) -> Result<(), CloseError> {
-    let started = Instant::now();
-    let Ok(file) = std::fs::File::open(engine_lock(ledger)) else { return Ok(()) };
-    while file.try_lock().is_err() {
-        if started.elapsed() > limit {
-            return Err(CloseError::Locked(limit));
-        }
-        std::thread::sleep(UNLOCK_POLL);
-    }
-    Ok(())
+    // Where there is no lock any more, nobody holds one.
+    if matches!(engine_lock::take(ledger, limit), Ok(None)) { Err(CloseError::Locked(limit)) } else { Ok(()) }
 }
-
-const UNLOCK_POLL: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests {

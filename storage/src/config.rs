@@ -14,6 +14,9 @@ pub struct Config {
     pub worker_threads: usize,
     /// Table files kept open; at least 10.
     pub open_files: usize,
+    /// How long opening may spend on comparing tables with their checksums. Those for which there is no time are compared block by
+    /// block when they are read.
+    pub audit_limit: Duration,
     /// How long closing waits for reads that are under way.
     pub close_limit: Duration,
     /// Bytes that must fit on the disk before a writer that ran out of space is opened again. A table and its compaction should
@@ -29,6 +32,7 @@ impl Config {
             memtable_bytes: 4 << 20,
             worker_threads: 2,
             open_files: 256,
+            audit_limit: Duration::from_secs(20),
             close_limit: Duration::from_secs(5),
             reopen_bytes: 32 << 20,
         }

@@ -1,12 +1,14 @@
 //! What a damaged database looks like.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use crate::{Keyspace, Stamp, Tip, tip::describe};
 
 /// How the database contradicts itself or the tip file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Damage {
+    /// A file of the engine is not what the engine wrote; its path is below the database.
+    File { file: PathBuf, fault: FileFault },
     /// The engine cannot read its own files.
     Unreadable(String),
     /// Keyspaces stand at different commits, so that some of them lost some.
@@ -25,9 +27,33 @@ pub enum Damage {
     Row { keyspace: Keyspace, row: &'static str },
 }
 
+/// What is wrong with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileFault {
+    Missing,
+    /// Its bytes do not match the checksum that was kept when it was written.
+    Changed,
+    /// It is short and has no checksum, and says nothing that the engine writes.
+    Malformed,
+    /// The engine did not make it, and cannot be opened beside it.
+    Stray,
+}
+
+impl fmt::Display for FileFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "is missing",
+            Self::Changed => "is not as it was written: its checksum is wrong",
+            Self::Malformed => "holds nothing that belongs there",
+            Self::Stray => "does not belong there",
+        })
+    }
+}
+
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::File { file, fault } => write!(f, "its file {} {fault}", file.display()),
             Self::Unreadable(what) => write!(f, "its files cannot be read: {what}"),
             Self::KeyspacesDisagree(stamps) => {
                 write!(f, "its keyspaces stand at different commits:")?;

@@ -15,12 +15,16 @@
 //! of them must agree, and must reach the tip file, or the database is refused as damaged: a database that lost synced batches
 //! opens without complaint, and this is how it shows.
 
+mod archive;
+mod audit;
 mod batch;
 mod close;
 mod config;
 mod damage;
 mod engine;
+mod engine_lock;
 mod error;
+mod flock;
 mod holder;
 pub mod keys;
 mod keyspace;
@@ -42,7 +46,7 @@ mod writer;
 pub use batch::{Batch, Refused};
 pub use close::{CloseError, CloseReport};
 pub use config::Config;
-pub use damage::Damage;
+pub use damage::{Damage, FileFault};
 pub use engine::Usage;
 pub use error::{CommitError, Committed, ReopenError};
 pub use keyspace::Keyspace;

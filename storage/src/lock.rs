@@ -12,14 +12,19 @@ use std::{
 use primitives::{Clock, SystemClock};
 use serde::{Deserialize, Serialize};
 
+use crate::flock;
+
 const FILE: &str = "LOCK";
 
 /// The right to use a data directory; released when it is dropped, and by the system when the process dies.
 ///
-/// The file stays behind. It is the system's lock on it that counts, so a file of a dead process is no obstacle.
+/// The file stays behind. It is the system's lock on it that counts, so a file of a dead process is no obstacle. The directory
+/// itself is locked too: whoever removes the file of a process that runs removes its name, and not its right.
 #[derive(Debug)]
 pub struct DirectoryLock {
     file: File,
+    /// None on file systems that lock no directories.
+    directory: Option<File>,
     path: PathBuf,
 }
 
@@ -35,11 +40,13 @@ pub struct Holder {
 /// Why the directory is not ours.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    #[error("{path} is in use by {who}; stop that process, or choose another data directory", path = .path.display(), who = describe(.holder.as_ref()))]
+    #[error("{path} is in use by {who}; stop that process, or choose another data directory", path = .path.display(), who = describe(.holder.as_ref(), *.pid))]
     Held {
         path: PathBuf,
-        /// None in the moment before the holder has written its name.
+        /// None in the moment before the holder has written its name, and when somebody has removed the file.
         holder: Option<Holder>,
+        /// The holder as the system knows it, where it tells.
+        pid: Option<u32>,
     },
     #[error("{path} cannot be locked: {source}", path = .path.display())]
     Io { path: PathBuf, source: io::Error },
@@ -51,30 +58,40 @@ impl DirectoryLock {
         let path = directory.join(FILE);
         let failed = |source| LockError::Io { path: path.clone(), source };
         fs::create_dir_all(directory).map_err(failed)?;
+        let directory = File::open(directory).map_err(failed)?;
+        let directory = match directory.try_lock() {
+            Ok(()) => Some(directory),
+            Err(TryLockError::WouldBlock) => return Err(held(&path, &directory)),
+            Err(TryLockError::Error(_)) => None,
+        };
         let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LockError::Held { holder: read(&mut file), path }),
+            Err(TryLockError::WouldBlock) => return Err(held(&path, &file)),
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         write(&mut file, &Holder::this_process()).map_err(failed)?;
-        Ok(Self { file, path })
+        Ok(Self { file, directory, path })
     }
 
     /// Who has `directory`; none when nobody has.
     pub fn holder(directory: &Path) -> Result<Option<Holder>, LockError> {
         let path = directory.join(FILE);
         let failed = |source| LockError::Io { path: path.clone(), source };
-        let mut file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(error)),
-        };
-        match file.try_lock_shared() {
-            Ok(()) => Ok(None),
-            Err(TryLockError::WouldBlock) => read(&mut file).map(Some).ok_or(LockError::Held { path, holder: None }),
-            Err(TryLockError::Error(source)) => Err(failed(source)),
+        for locked in [directory, path.as_path()] {
+            let file = match File::open(locked) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(failed(error)),
+            };
+            match file.try_lock_shared() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return read(&path).map(Some).ok_or_else(|| held(&path, &file)),
+                Err(TryLockError::Error(_)) if locked == directory => {}
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+            }
         }
+        Ok(None)
     }
 
     /// The lock file.
@@ -88,6 +105,7 @@ impl Drop for DirectoryLock {
         // Closing the file releases the lock too; an error here changes nothing.
         let _ = self.file.set_len(0);
         let _ = self.file.unlock();
+        let _ = self.directory.as_ref().map(File::unlock);
     }
 }
 
@@ -107,17 +125,26 @@ impl fmt::Display for Holder {
 /// The end of the year 9999, the last that can be written. The file may say anything.
 const LATEST_UNIX_MS: u64 = 253_402_300_799_000;
 
-fn describe(holder: Option<&Holder>) -> String {
-    holder.map_or_else(|| "a process that has not written its name yet".to_owned(), Holder::to_string)
+fn describe(holder: Option<&Holder>, pid: Option<u32>) -> String {
+    match (holder, pid) {
+        (Some(holder), _) => holder.to_string(),
+        (None, Some(pid)) => format!("process {pid}, whose name is not in the file"),
+        (None, None) => "a process whose name is not in the file".to_owned(),
+    }
+}
+
+/// Somebody has `locked`, which is the file or the directory.
+fn held(path: &Path, locked: &File) -> LockError {
+    LockError::Held { holder: read(path), pid: flock::holder(locked), path: path.to_owned() }
 }
 
 fn host() -> String {
     fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "this host".to_owned(), |name| name.trim().to_owned())
 }
 
-fn read(file: &mut File) -> Option<Holder> {
+fn read(path: &Path) -> Option<Holder> {
     let mut contents = Vec::new();
-    file.take(MAX_BYTES).read_to_end(&mut contents).ok()?;
+    File::open(path).ok()?.take(MAX_BYTES).read_to_end(&mut contents).ok()?;
     serde_json::from_slice(&contents).ok()
 }
 

@@ -1,16 +1,20 @@
 //! Opening the database, and whether what it holds can be believed.
 
 use std::{
-    io,
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use primitives::Disk;
+use tracing::warn;
 
 use crate::{
     Config, Damage, ManifestError, Tip,
-    engine::{EngineError, Handles, Standing},
+    audit::{Unsound, audit},
+    engine::{EngineError, Handles, Standing, is_no_space},
+    engine_lock,
     manifest::Manifest,
     watermark::{Acknowledged, Found, Watermark},
 };
@@ -41,8 +45,12 @@ pub enum Repair {
 /// Why the database was not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("the database {path} is open elsewhere; stop whoever uses it, the LOCK file above it names the process", path = .path.display())]
-    Locked { path: PathBuf },
+    #[error("the database {path} is open in {who}; stop that process first", path = .path.display(), who = describe(*.pid))]
+    Locked {
+        path: PathBuf,
+        /// Who has it open, where the system tells.
+        pid: Option<u32>,
+    },
     /// The tip file is as it was, and nothing was committed. (The engine itself cuts its journal at the first entry it cannot read.)
     #[error(
         "the database {path} is damaged: {damage}; set it aside and rebuild it from a snapshot or from peers, and sign nothing until then",
@@ -53,6 +61,16 @@ pub enum OpenError {
     Manifest(#[from] ManifestError),
     #[error("the database {path} cannot be opened: {source}", path = .path.display())]
     Io { path: PathBuf, source: io::Error },
+}
+
+impl OpenError {
+    /// Whether it opens by itself when there is room on the disk.
+    pub fn is_no_space(&self) -> bool {
+        match self {
+            Self::Io { source, .. } | Self::Manifest(ManifestError::Io { source, .. }) => is_no_space(source),
+            _ => false,
+        }
+    }
 }
 
 /// An open database that was found to be whole.
@@ -82,12 +100,41 @@ pub(crate) fn examine(disk: &dyn Disk, directory: &Path, config: &Config) -> Res
         // An empty database would be made, and only then refused.
         judge(&Standing { tip: None, sequence: 0 }, &found).map_err(damaged)?;
     }
+    look_at_files(&path, &found, config.audit_limit)?;
     let handles = Handles::open(&path, config).map_err(|error| refused(&path, error))?;
     let standing = handles.standing().map_err(damaged)?;
     let repaired = judge(&standing, &found).map_err(damaged)?;
     let held = Acknowledged { sequence: standing.sequence, tip: standing.tip.map(|record| record.tip) };
     Ok(Examined { handles, repaired, held, path })
 }
+
+/// Looks at the engine's files while nobody can have them open.
+fn look_at_files(path: &Path, found: &Found, limit: Duration) -> Result<(), OpenError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let io = |source| OpenError::Io { path: path.to_owned(), source };
+    fs::OpenOptions::new().create(true).append(true).open(engine_lock::path(path)).map_err(io)?;
+    let lock = engine_lock::take(path, LOCK_LIMIT).map_err(io)?.ok_or_else(|| locked(path))?;
+    let is_begun = match found {
+        Found::Absent => false,
+        Found::Damaged => true,
+        Found::Whole { acknowledged, .. } => acknowledged.sequence > 0,
+    };
+    let audited = audit(path, is_begun, limit).map_err(|unsound| match unsound {
+        Unsound::Damaged(damage) => OpenError::Damaged { path: path.to_owned(), damage },
+        Unsound::Io { path, source } => OpenError::Io { path, source },
+    })?;
+    if audited.contents_only > 0 {
+        warn!(?limit, whole = audited.whole, contents_only = audited.contents_only, "no time to compare every table with its checksum");
+    }
+    // The engine takes the same lock.
+    drop(lock);
+    Ok(())
+}
+
+/// A process that is just ending gives the lock back within this.
+const LOCK_LIMIT: Duration = Duration::from_millis(300);
 
 impl Examined {
     /// Makes durable what the database holds, and lets the tip file say so.
@@ -125,10 +172,18 @@ fn judge(standing: &Standing, found: &Found) -> Result<Vec<Repair>, Damage> {
 fn refused(path: &Path, error: EngineError) -> OpenError {
     let path = path.to_owned();
     match error {
-        EngineError::Locked => OpenError::Locked { path },
+        EngineError::Locked => locked(&path),
         EngineError::Io(source) => OpenError::Io { path, source },
         EngineError::Unreadable(what) => OpenError::Damaged { path, damage: Damage::Unreadable(what) },
     }
+}
+
+fn locked(path: &Path) -> OpenError {
+    OpenError::Locked { path: path.to_owned(), pid: engine_lock::holder(path) }
+}
+
+fn describe(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
 }
 
 #[cfg(test)]

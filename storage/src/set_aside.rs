@@ -3,9 +3,13 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use crate::open::{LEDGER, TIP_FILE};
+use crate::{
+    engine_lock,
+    open::{LEDGER, TIP_FILE},
+};
 
 /// Why the database stays where it is.
 #[derive(Debug, thiserror::Error)]
@@ -44,19 +48,12 @@ pub fn set_aside(directory: &Path) -> Result<Option<PathBuf>, SetAsideError> {
     Ok(Some(aside))
 }
 
-/// The engine's own lock, to be held while its files move; none when somebody has it.
+/// The engine's own lock, to be held while its files move; the outer none when somebody has it.
 fn locked(ledger: &Path) -> io::Result<Option<Option<fs::File>>> {
-    let Ok(file) = fs::File::open(engine_lock(ledger)) else { return Ok(Some(None)) };
-    match file.try_lock() {
-        Ok(()) => Ok(Some(Some(file))),
-        Err(fs::TryLockError::WouldBlock) => Ok(None),
-        Err(fs::TryLockError::Error(error)) => Err(error),
+    match engine_lock::take(ledger, Duration::ZERO) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(None)),
+        taken => Ok(taken?.map(Some)),
     }
-}
-
-/// The file that the engine locks.
-pub(crate) fn engine_lock(ledger: &Path) -> PathBuf {
-    ledger.join("lock")
 }
 
 fn free_name(directory: &Path) -> Option<PathBuf> {

@@ -15,7 +15,7 @@ const DIRECTORY: &str = "STORAGE_TEST_LOCK_DIRECTORY";
 fn whoever_comes_second_is_told_who_came_first() {
     let directory = scratch();
     let lock = DirectoryLock::acquire(directory.path()).unwrap();
-    let Err(LockError::Held { holder: Some(holder), path }) = DirectoryLock::acquire(directory.path()) else { panic!("two have the lock") };
+    let Err(LockError::Held { holder: Some(holder), path, .. }) = DirectoryLock::acquire(directory.path()) else { panic!("two have the lock") };
     assert_eq!((holder.pid, path.as_path()), (std::process::id(), lock.path()));
     assert!(!holder.host.is_empty() && holder.since_unix_ms > 0);
     assert_eq!(DirectoryLock::holder(directory.path()).unwrap(), Some(holder));
@@ -38,6 +38,21 @@ fn another_process_holds_the_lock_until_it_dies() {
     let mut child = holding(directory.path());
     let Err(error) = DirectoryLock::acquire(directory.path()) else { panic!("two processes have the lock") };
     assert!(error.to_string().contains(&format!("process {}", child.id())), "{error}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    DirectoryLock::acquire(directory.path()).unwrap();
+}
+
+#[test]
+fn a_process_holds_its_directory_even_when_its_lock_file_was_removed() {
+    let directory = scratch();
+    let mut child = holding(directory.path());
+    fs::remove_file(directory.path().join("LOCK")).unwrap();
+    for look in [DirectoryLock::acquire(directory.path()).map(drop), DirectoryLock::holder(directory.path()).map(drop)] {
+        let Err(LockError::Held { holder: None, pid, .. }) = look else { panic!("two processes have the lock") };
+        // Not every system tells.
+        assert!(pid.is_none_or(|pid| pid == child.id()), "{pid:?} and not {}", child.id());
+    }
     child.kill().unwrap();
     child.wait().unwrap();
     DirectoryLock::acquire(directory.path()).unwrap();
