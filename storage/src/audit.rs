@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ledger/version                 format of the engine
-//! ledger/<n>.jnl                 journals                               read by the engine, and judged by the stamps
+//! ledger/<n>.jnl                 journals: commits one after the other, from the first that some keyspace has not in its tables
 //! ledger/keyspaces/<n>/current   number and checksum of the version
 //! ledger/keyspaces/<n>/v<m>      the version: every table and blob file, with the checksum of the whole file
 //! ledger/keyspaces/<n>/tables/   each written once and never changed
@@ -14,6 +14,7 @@
 //! of the first one every keyspace. Behind this look each of them is [`Damage::File`], and the files are as they were.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fs::{self, File},
     io::{self, ErrorKind, Read},
@@ -22,12 +23,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lsm_tree::{AbstractTree, Config, KvSeparationOptions, SeqNo, SequenceNumberCounter, TreeType};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::{
-    Damage,
+    Damage, Stamp,
     archive::{Contents, take},
     damage::FileFault,
+    journal::{Journal, Next},
+    record::HEIGHT,
 };
 
 const VERSION: &[u8] = b"FJL\x03";
@@ -83,7 +87,7 @@ impl Audit<'_> {
         if self.read(&version)? != VERSION {
             return Err(self.fault(&version, FileFault::Malformed));
         }
-        self.journals()?;
+        let first = self.journals()?;
         let keyspaces = self.ledger.join(KEYSPACES);
         let mut numbers = Vec::new();
         for entry in self.list(&keyspaces)? {
@@ -97,28 +101,68 @@ impl Audit<'_> {
         if self.is_begun && numbers.first() != Some(&0) {
             return Err(self.fault(&keyspaces.join(NAMES), FileFault::Missing));
         }
-        numbers.into_iter().try_for_each(|number| self.keyspace(&keyspaces.join(number.to_string())))
+        numbers.into_iter().try_for_each(|number| {
+            let keyspace = keyspaces.join(number.to_string());
+            let Some(kind) = self.keyspace(&keyspace)? else { return Ok(()) };
+            // What the engine itself writes is no commit of ours.
+            if number == 0 { Ok(()) } else { self.reaches(&keyspace, &kind, first) }
+        })
     }
 
-    /// Their contents are the engine's to read; here only that each can be told by its number, and that there is one.
-    fn journals(&self) -> Result<(), Unsound> {
-        let mut has_journal = false;
-        for entry in self.list(self.ledger)? {
-            let extension = entry.path.extension().map(|extension| extension.to_ascii_lowercase());
+    /// The number of the first commit that they hold, all of them one after the other; none when they hold none.
+    fn journals(&self) -> Result<Option<u64>, Unsound> {
+        let mut journals = BTreeMap::new();
+        for Entry { path, is_directory, .. } in self.list(self.ledger)? {
+            let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
             if extension.is_some_and(|extension| extension == "jnl") {
-                let number = entry.path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
-                number.filter(|_| !entry.is_directory).ok_or_else(|| self.fault(&entry.path, FileFault::Stray))?;
-                has_journal = true;
+                let number = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
+                let number = number.filter(|_| !is_directory).ok_or_else(|| self.fault(&path, FileFault::Stray))?;
+                journals.insert(number, path);
             }
         }
-        if self.is_begun && !has_journal { Err(self.fault(&self.ledger.join("*.jnl"), FileFault::Missing)) } else { Ok(()) }
+        if self.is_begun && journals.is_empty() {
+            return Err(self.fault(&self.ledger.join("*.jnl"), FileFault::Missing));
+        }
+        let (mut first, mut last) = (None, None);
+        for path in journals.values() {
+            let mut journal = self.open(path).and_then(|file| Journal::open(file).map_err(|error| self.failed(path, error)))?;
+            loop {
+                match journal.next().map_err(|error| self.failed(path, error))? {
+                    Next::Batch(None) => {}
+                    Next::Batch(Some(found)) => {
+                        if let Some(after) = last.filter(|last| last + 1 != found) {
+                            return Err(Unsound::Damaged(Damage::JournalGap { file: self.below(path), after, found }));
+                        }
+                        first = first.or(Some(found));
+                        last = Some(found);
+                    }
+                    Next::Nothing => break,
+                    Next::Changed => return Err(self.fault(path, FileFault::Changed)),
+                }
+            }
+        }
+        Ok(first)
     }
 
-    fn keyspace(&mut self, keyspace: &Path) -> Result<(), Unsound> {
+    /// Whether the tables of a keyspace hold what was committed before the `first` commit of the journals. The stamps cannot tell:
+    /// the journals bring the newest of them back.
+    fn reaches(&self, keyspace: &Path, kind: &TreeType, first: Option<u64>) -> Result<(), Unsound> {
+        let Some(first) = first.filter(|first| 1 < *first) else { return Ok(()) };
+        let separation = matches!(kind, TreeType::Blob).then(KvSeparationOptions::default);
+        let tree = Config::new(keyspace, SequenceNumberCounter::default(), SequenceNumberCounter::default()).with_kv_separation(separation).open();
+        let row = tree.and_then(|tree| tree.get(HEIGHT, SeqNo::MAX));
+        let row = row.map_err(|error| Unsound::Damaged(Damage::Unreadable(format!("{}: {error}", self.below(keyspace).display()))))?;
+        let after = row.and_then(|row| Stamp::decode(&row)).map_or(0, |stamp| stamp.commit);
+        let damage = Damage::JournalMissing { keyspace: self.below(keyspace), after, first };
+        if after + 1 < first { Err(Unsound::Damaged(damage)) } else { Ok(()) }
+    }
+
+    /// What kind of tree it is; none when it is only half made.
+    fn keyspace(&mut self, keyspace: &Path) -> Result<Option<TreeType>, Unsound> {
         let current = keyspace.join(CURRENT);
         if !self.is_begun && !self.is_there(&current)? && self.is_without_files(&keyspace.join(TABLES))? {
             // The process ended while it was being made; the engine makes it again.
-            return Ok(());
+            return Ok(None);
         }
         let bytes = self.read(&current)?;
         let (number, checksum) = parse_current(&bytes).ok_or_else(|| self.fault(&current, FileFault::Malformed))?;
@@ -130,9 +174,10 @@ impl Audit<'_> {
         let contents = self.open(&version)?;
         let contents = Contents::read(&contents).map_err(|error| self.failed(&version, error))?;
         let named = contents.and_then(|contents| parse_version(&bytes, &contents));
-        let (tables, blobs) = named.ok_or_else(|| self.fault(&version, FileFault::Malformed))?;
+        let Version { kind, tables, blobs } = named.ok_or_else(|| self.fault(&version, FileFault::Malformed))?;
         self.files(&keyspace.join(TABLES), &tables)?;
-        self.files(&keyspace.join(BLOBS), &blobs)
+        self.files(&keyspace.join(BLOBS), &blobs)?;
+        Ok(Some(kind))
     }
 
     /// Files that no version names are what a crash leaves of a flush; the engine removes them.
@@ -194,8 +239,11 @@ impl Audit<'_> {
     }
 
     fn fault(&self, path: &Path, fault: FileFault) -> Unsound {
-        let file = path.strip_prefix(self.ledger).unwrap_or(path).to_owned();
-        Unsound::Damaged(Damage::File { file, fault })
+        Unsound::Damaged(Damage::File { file: self.below(path), fault })
+    }
+
+    fn below(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(self.ledger).unwrap_or(path).to_owned()
     }
 }
 
@@ -230,13 +278,20 @@ fn parse_current(mut bytes: &[u8]) -> Option<(u64, u128)> {
     (bytes == [XXH3]).then_some((number, checksum))
 }
 
-/// The tables and blob files that a version names.
-fn parse_version(bytes: &[u8], contents: &Contents) -> Option<(Vec<Named>, Vec<Named>)> {
+/// What a version says of its keyspace.
+struct Version {
+    kind: TreeType,
+    tables: Vec<Named>,
+    blobs: Vec<Named>,
+}
+
+fn parse_version(bytes: &[u8], contents: &Contents) -> Option<Version> {
     let section = |name| {
         let Range { start, end } = contents.section(name)?;
         bytes.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
     };
-    Some((parse_tables(section("tables")?)?, parse_blobs(section("blob_files")?)?))
+    let kind = TreeType::try_from(*section("tree_type")?.first()?).ok()?;
+    Some(Version { kind, tables: parse_tables(section("tables")?)?, blobs: parse_blobs(section("blob_files")?)? })
 }
 
 /// Levels of runs of tables, each with the number under which its rows were taken in.

@@ -9,6 +9,10 @@ use crate::{Keyspace, Stamp, Tip, tip::describe};
 pub enum Damage {
     /// A file of the engine is not what the engine wrote; its path is below the database.
     File { file: PathBuf, fault: FileFault },
+    /// A journal does not go on where the one before it ends.
+    JournalGap { file: PathBuf, after: u64, found: u64 },
+    /// The tables of a keyspace end before the first commit that is in the journals.
+    JournalMissing { keyspace: PathBuf, after: u64, first: u64 },
     /// The engine cannot read its own files.
     Unreadable(String),
     /// Keyspaces stand at different commits, so that some of them lost some.
@@ -54,6 +58,10 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { file, fault } => write!(f, "its file {} {fault}", file.display()),
+            Self::JournalGap { file, after, found } => write!(f, "commit {found} follows commit {after} in its file {}", file.display()),
+            Self::JournalMissing { keyspace, after, first } => {
+                write!(f, "{} ends at commit {after} and its journals begin at commit {first}: a journal is missing", keyspace.display())
+            }
             Self::Unreadable(what) => write!(f, "its files cannot be read: {what}"),
             Self::KeyspacesDisagree(stamps) => {
                 write!(f, "its keyspaces stand at different commits:")?;

@@ -26,6 +26,7 @@ mod engine_lock;
 mod error;
 mod flock;
 mod holder;
+mod journal;
 pub mod keys;
 mod keyspace;
 mod lease;

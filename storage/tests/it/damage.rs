@@ -14,7 +14,7 @@ use storage::{Config, Damage, Keyspace, OpenError, Writer};
 
 use tempfile::TempDir;
 
-use crate::chain::{config, flushing, grow, is_whole, note, scratch, tip};
+use crate::chain::{block, config, flushing, grow, is_whole, note, scratch, tip};
 
 const HEIGHT: u64 = 40;
 const TRIES: usize = 100;
@@ -289,6 +289,52 @@ fn a_child_reads_what_is_left() {
             assert_eq!(lease.prefix(Keyspace::Mempool, b"", 1_000).unwrap().len() as u64, HEIGHT + 1);
         }
     }
+}
+
+/// A keyspace that is rarely written is in no table yet when the journal of its first rows is already sealed, and every later
+/// commit stamps it anew.
+#[test]
+fn a_sealed_journal_that_is_lost_or_cut_is_noticed() {
+    const SEALED_BYTES: usize = 70 << 20;
+    const ROW_BYTES: usize = 2 << 20;
+    let directory = scratch();
+    let (mut writer, _) = Writer::open(directory.path(), config()).unwrap();
+    let mut height = 0;
+    let journals = || fs::read_dir(directory.path().join("ledger")).unwrap().map(|entry| entry.unwrap().path());
+    let journals = || journals().filter(|path| path.extension().is_some_and(|extension| extension == "jnl")).collect::<Vec<_>>();
+    while journals().len() < 2 {
+        assert!(height < 2 * (SEALED_BYTES / ROW_BYTES) as u64, "no journal was sealed");
+        let mut batch = block(height);
+        // Random, or the engine would compress it.
+        let mut value = vec![0; ROW_BYTES];
+        rand::rng().fill(value.as_mut_slice());
+        batch.put(Keyspace::Trie, height.to_be_bytes(), value);
+        writer.commit(&[batch]).unwrap();
+        height += 1;
+    }
+    // Commits behind the seal, so that the newest stamps are in the journal that stays.
+    (height..height + 4).for_each(|height| grow(&mut writer, height));
+    writer.close().unwrap();
+    let sealed = journals().into_iter().min_by_key(|path| path.file_stem().unwrap().to_str().unwrap().parse::<u64>().unwrap()).unwrap();
+    let file = || fs::File::options().write(true).open(&sealed).unwrap();
+    let refused = || match Writer::open(directory.path(), config()) {
+        Err(error @ OpenError::Damaged { .. }) => error.to_string(),
+        Ok((_, opened)) => panic!("believed at {:?}", opened.tip),
+        Err(other) => panic!("{other}"),
+    };
+    let away = directory.path().join("away");
+    fs::copy(&sealed, &away).unwrap();
+    fs::remove_file(&sealed).unwrap();
+    let error = refused();
+    assert!(error.contains("a journal is missing"), "{error}");
+    fs::copy(&away, &sealed).unwrap();
+    file().set_len(rand::rng().random_range(0..SEALED_BYTES as u64 / 2)).unwrap();
+    let error = refused();
+    assert!(error.contains("follows commit") || error.contains("a journal is missing"), "{error}");
+    fs::copy(&away, &sealed).unwrap();
+    let (writer, opened) = Writer::open(directory.path(), config()).unwrap();
+    assert_eq!(opened.tip, Some(tip(height + 3)));
+    assert!(is_whole(&writer.leases().lease("test"), height + 3));
 }
 
 #[test]
