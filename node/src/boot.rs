@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use actors::{
     consensus::ConsensusView,
-    halt::{EXIT_OTHER_NETWORK, Halt, Halter},
+    halt::{EXIT_CONFIG, EXIT_DISK_FAILED, EXIT_LOCK_HELD, Halt, Halter},
     ledger::Ledger,
     p2p::Peers,
 };
@@ -89,9 +89,8 @@ impl Node {
             escalation = self.running.ended() => End { code: ExitCode::Escalated, reason: format!("{}: {}", escalation.child, escalation.reason) },
             // The sender lives as long as the tree does.
             Ok(halt) = halted.wait_for(Option::is_some) => {
-                let is_other_network = halt.as_ref().is_some_and(|halt| halt.exit_code == EXIT_OTHER_NETWORK);
-                let reason = halt.as_ref().map_or(String::new(), |halt| halt.reason.clone());
-                End { code: if is_other_network { ExitCode::Config } else { ExitCode::Disk }, reason }
+                let Halt { exit_code, reason } = halt.clone().unwrap_or(Halt { exit_code: EXIT_DISK_FAILED, reason: String::new() });
+                End { code: halt_code(exit_code), reason }
             }
         }
     }
@@ -140,6 +139,14 @@ fn write_receipt(home: &Home, receipt: &Receipt) {
     let text = serde_json::to_string_pretty(receipt).unwrap_or_default();
     if let Err(error) = std::fs::write(&path, text + "\n") {
         tracing::warn!(path = %path.display(), %error, "the report of the stop was not written");
+    }
+}
+
+fn halt_code(exit_code: u8) -> ExitCode {
+    match exit_code {
+        EXIT_LOCK_HELD => ExitCode::LockHeld,
+        EXIT_CONFIG => ExitCode::Config,
+        _ => ExitCode::Disk,
     }
 }
 

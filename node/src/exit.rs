@@ -19,7 +19,7 @@ pub enum ExitCode {
     Escalated = 70,
     /// The runtime itself is stuck.
     Stuck = 71,
-    /// The disk failed.
+    /// The disk failed, or what is on it is damaged.
     Disk = 74,
     /// Another process holds the home.
     LockHeld = 75,

@@ -53,7 +53,8 @@ pub enum OpenError {
     },
     /// The tip file is as it was, and nothing was committed. (The engine itself cuts its journal at the first entry it cannot read.)
     #[error(
-        "the database {path} is damaged: {damage}; set it aside and rebuild it from a snapshot or from peers, and sign nothing until then",
+        "the database {path} is damaged: {damage}; set it aside and rebuild it from a snapshot or from peers (move it and the ledger.tip beside it to another \
+         directory), and sign nothing until then",
         path = .path.display()
     )]
     Damaged { path: PathBuf, damage: Damage },

@@ -5,14 +5,16 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use opentelemetry::KeyValue;
 use parking_lot::Mutex;
 use primitives::{Genesis, Height};
-use storage::{Batch, CloseError, CloseReport, CommitError, Config, Keyspace, OpenError, Opened, ReopenError, Writer, keys, set_aside};
+use storage::{
+    Batch, CloseError, CloseReport, CommitError, Config, Keyspace, ManifestError, OpenError, Opened, ReopenError, Writer, keys, set_aside,
+};
 use supervision::{ChildSpec, Context, Fault, Incarnation, Reply, answer};
 use tracing::{error, info, warn};
 
 use super::{StorageError, StorageMailbox, StorageMetrics, mailbox::Message};
 use crate::{
     changes,
-    halt::{EXIT_DISK_FAILED, EXIT_OTHER_NETWORK, Halt, Halter},
+    halt::{EXIT_CONFIG, EXIT_DISK_FAILED, EXIT_LOCK_HELD, Halt, Halter},
     ledger::Ledger,
 };
 
@@ -91,7 +93,7 @@ impl Storage {
         }
         let lease = writer.leases().lease("ledger");
         if let Err(reason) = check_genesis(&lease, &parts.genesis)? {
-            (parts.halter)(Halt { exit_code: EXIT_OTHER_NETWORK, reason: reason.clone() });
+            (parts.halter)(Halt { exit_code: EXIT_CONFIG, reason: reason.clone() });
             return Err(Fault::new(reason));
         }
         parts.ledger.opened(lease);
@@ -175,18 +177,31 @@ impl Storage {
 fn open_or_begin_anew(parts: &Parts, incarnation: Incarnation) -> Result<(Writer, Opened), Fault> {
     let open = || Writer::open(&parts.directory, parts.config.clone());
     let can_be_rebuilt = incarnation == FIRST && 1 < parts.genesis.validators.len();
-    match open() {
+    let opened = match open() {
         Err(damaged @ OpenError::Damaged { .. }) if can_be_rebuilt => {
             let aside = set_aside(&parts.directory)?;
             let aside = aside.map_or_else(|| "nowhere".to_owned(), |aside| aside.display().to_string());
             error!(error = %damaged, aside, "the database is set aside and rebuilt from peers");
-            Ok(open()?)
+            open()
         }
-        Err(damaged @ OpenError::Damaged { .. }) => {
-            (parts.halter)(Halt { exit_code: EXIT_DISK_FAILED, reason: damaged.to_string() });
-            Err(damaged.into())
+        opened => opened,
+    };
+    opened.map_err(|error| {
+        if let Some(exit_code) = exit_code(&error) {
+            (parts.halter)(Halt { exit_code, reason: error.to_string() });
         }
-        opened => Ok(opened?),
+        error.into()
+    })
+}
+
+/// How the process ends, when opening again would find the same; none when it is worth a retry.
+fn exit_code(error: &OpenError) -> Option<u8> {
+    match error {
+        full if full.is_no_space() => None,
+        OpenError::Locked { .. } => Some(EXIT_LOCK_HELD),
+        OpenError::Manifest(ManifestError::TooNew { .. } | ManifestError::Malformed { .. }) => Some(EXIT_CONFIG),
+        // A manager that starts us again is right: a fresh process may set the database aside, and may find the disk well.
+        OpenError::Damaged { .. } | OpenError::Io { .. } | OpenError::Manifest(ManifestError::Io { .. }) => Some(EXIT_DISK_FAILED),
     }
 }
 
@@ -199,4 +214,27 @@ fn check_genesis(lease: &storage::Lease, genesis: &Genesis) -> Result<Result<(),
     let stored = stored.map_or("no genesis".to_owned(), |hash| hash.to_string());
     let reason = format!("the database belongs to {stored}, not to genesis {}: use the genesis it was made with, or another home", genesis.hash());
     Ok(Err(reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, ErrorKind};
+
+    use storage::{Damage, FileFault};
+
+    use super::*;
+
+    fn io_error(kind: ErrorKind) -> OpenError {
+        OpenError::Io { path: "db".into(), source: io::Error::from(kind) }
+    }
+
+    #[test]
+    fn only_a_full_disk_is_worth_opening_again() {
+        let missing = Damage::File { file: "version".into(), fault: FileFault::Missing };
+        assert_eq!(exit_code(&io_error(ErrorKind::StorageFull)), None);
+        assert_eq!(exit_code(&io_error(ErrorKind::PermissionDenied)), Some(74));
+        assert_eq!(exit_code(&OpenError::Damaged { path: "db".into(), damage: missing }), Some(74));
+        assert_eq!(exit_code(&OpenError::Locked { path: "db".into(), pid: None }), Some(75));
+        assert_eq!(exit_code(&OpenError::Manifest(ManifestError::TooNew { path: "manifest.json".into(), found: 9 })), Some(78));
+    }
 }

@@ -193,6 +193,16 @@ async fn a_lone_validator_never_gives_up_its_database_by_itself() {
         assert!(net.validator(0).log_tail().contains("set it aside and rebuild it"), "{}", net.validator(0).log_tail());
         fs::write(&path, &whole).unwrap();
     }
+    for name in ["version", "keyspaces/0/current"] {
+        let path = net.validator(0).data("db/ledger").join(name);
+        let whole = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        net.validator(0).start();
+        let ended = net.validator(0).ended(LIMIT).await;
+        let log = net.validator(0).log_tail();
+        assert!(ended.code() == Some(74) && log.contains(&format!("its file {name} is missing")), "{log}");
+        fs::write(&path, &whole).unwrap();
+    }
     net.validator(0).start();
     net.reach(12).within(LIMIT).await;
 }
