@@ -7,10 +7,11 @@ use std::{
     os::unix::{fs::FileExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use rand::Rng;
-use storage::{Config, Damage, Keyspace, OpenError, Writer};
+use storage::{Config, Damage, FileFault, Keyspace, OpenError, Writer};
 
 use tempfile::TempDir;
 
@@ -289,6 +290,23 @@ fn a_child_reads_what_is_left() {
             assert_eq!(lease.prefix(Keyspace::Mempool, b"", 1_000).unwrap().len() as u64, HEIGHT + 1);
         }
     }
+}
+
+/// The contents of a table hold the sizes by which the engine reserves memory.
+#[test]
+fn without_time_to_compare_a_table_its_contents_are_compared_all_the_same() {
+    const TRAILER_BYTES: usize = 38;
+    let template = Template::flushed();
+    let is_table = |path: &&PathBuf| path.parent().is_some_and(|parent| parent.ends_with("tables"));
+    let table = template.files.keys().find(is_table).unwrap();
+    let in_a_hurry = Config { audit_limit: Duration::ZERO, ..config() };
+    let directory = template.lay_out();
+    Writer::open(directory.path(), in_a_hurry.clone()).unwrap().0.close().unwrap();
+    let directory = template.lay_out();
+    template.flip(&directory, table, template.files[table].used.len() - TRAILER_BYTES - 1, 0x40);
+    let Err(OpenError::Damaged { damage, .. }) = Writer::open(directory.path(), in_a_hurry) else { panic!("believed") };
+    let file = table.strip_prefix("ledger").unwrap().to_owned();
+    assert_eq!(damage, Damage::File { file, fault: FileFault::Changed });
 }
 
 /// A keyspace that is rarely written is in no table yet when the journal of its first rows is already sealed, and every later
