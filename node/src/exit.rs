@@ -60,12 +60,26 @@ impl Failure {
         Self::new(ExitCode::Runtime, what)
     }
 
-    /// A file operation that failed: a missing file, or one that is no text, is a matter of configuration, all else of the disk.
+    /// Reading failed: a missing file, or one that is no text, is a matter of configuration, all else of the disk.
     pub fn io(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
         use std::io::ErrorKind::{AlreadyExists, InvalidData, IsADirectory, NotADirectory, NotFound, PermissionDenied};
         let is_ours_to_mend = matches!(error.kind(), NotFound | PermissionDenied | AlreadyExists | NotADirectory | IsADirectory | InvalidData);
         let code = if is_ours_to_mend { ExitCode::Config } else { ExitCode::Disk };
         Self::new(code, format!("{doing} failed: {error}")).at(path.display().to_string())
+    }
+
+    /// Writing failed. A place where nothing can be written is no fault of a configuration: the command could not be carried out,
+    /// unless the disk itself failed.
+    pub fn unwritten(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull};
+        let (code, remedy) = match error.kind() {
+            NotFound => (ExitCode::Runtime, "make its directory first, or name another place"),
+            PermissionDenied | ReadOnlyFilesystem => (ExitCode::Runtime, "name a place where you may write, or get the right to write there"),
+            NotADirectory | IsADirectory | AlreadyExists => (ExitCode::Runtime, "something else has that name: name another place"),
+            StorageFull => (ExitCode::Disk, "make room on that disk, then try again"),
+            _ => (ExitCode::Disk, "look at the disk and at the system's log, then try again"),
+        };
+        Self::new(code, format!("{doing} failed: {error}")).at(path.display().to_string()).remedy(remedy)
     }
 
     #[must_use]
@@ -128,5 +142,14 @@ mod tests {
         assert_eq!(code(std::io::ErrorKind::NotFound), ExitCode::Config);
         assert_eq!(code(std::io::ErrorKind::InvalidData), ExitCode::Config);
         assert_eq!(code(std::io::ErrorKind::StorageFull), ExitCode::Disk);
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_no_configuration_and_names_a_remedy() {
+        let failure = |kind: std::io::ErrorKind| Failure::unwritten("writing", std::path::Path::new("x"), &kind.into());
+        for kind in [std::io::ErrorKind::NotFound, std::io::ErrorKind::PermissionDenied, std::io::ErrorKind::IsADirectory] {
+            assert_eq!((failure(kind).code, failure(kind).remedy.is_empty()), (ExitCode::Runtime, false), "{kind}");
+        }
+        assert_eq!(failure(std::io::ErrorKind::StorageFull).code, ExitCode::Disk);
     }
 }

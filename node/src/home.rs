@@ -122,7 +122,7 @@ impl Home {
     /// Makes the directories, for their owner only.
     pub fn make_directories(&self) -> Result<(), Failure> {
         ["config", "keys", "data"].map(|name| self.root.join(name)).iter().try_for_each(|path| {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| Failure::io("making a directory", path, &error))
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| Failure::unwritten("making a directory", path, &error))
         })
     }
 
@@ -159,7 +159,7 @@ impl Home {
         for group in DISPOSABLE {
             let path = self.data(chain).join(group);
             if path.exists() {
-                fs::remove_dir_all(&path).map_err(|error| Failure::io("deleting data for a fresh start", &path, &error))?;
+                fs::remove_dir_all(&path).map_err(|error| Failure::unwritten("deleting data for a fresh start", &path, &error))?;
             }
         }
         Ok(archived)
@@ -175,10 +175,10 @@ impl Home {
         let archive = signing.join(ARCHIVE);
         let number = (1..).find(|number| !archive.join(number.to_string()).exists()).unwrap_or(u32::MAX);
         let target = archive.join(number.to_string());
-        fs::create_dir_all(&target).map_err(|error| Failure::io("archiving the sign state", &target, &error))?;
+        fs::create_dir_all(&target).map_err(|error| Failure::unwritten("archiving the sign state", &target, &error))?;
         for entry in live {
             fs::rename(entry.path(), target.join(entry.file_name()))
-                .map_err(|error| Failure::io("archiving the sign state", &entry.path(), &error))?;
+                .map_err(|error| Failure::unwritten("archiving the sign state", &entry.path(), &error))?;
         }
         Ok(Some(target))
     }
@@ -193,7 +193,7 @@ pub fn write(path: &Path, text: &str) -> Result<(), Failure> {
         file.sync_all()?;
         fs::rename(&beside, path)
     };
-    attempt().map_err(|error| Failure::io("writing", path, &error))
+    attempt().map_err(|error| Failure::unwritten("writing", path, &error))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{self, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
 };
@@ -34,7 +34,11 @@ pub fn write(path: &Path, key: &SecretKey) -> Result<(), Failure> {
     let _ = fs::remove_file(&beside);
     bytes.zeroize();
     text.zeroize();
-    written.map_err(|error| Failure::io("writing a key", path, &error).remedy("a key is never overwritten; move the old file away first"))
+    written.map_err(|error| {
+        let failure = Failure::unwritten("writing a key", path, &error);
+        let is_there = error.kind() == io::ErrorKind::AlreadyExists;
+        if is_there { failure.remedy("a key is never overwritten; move the old file away first") } else { failure }
+    })
 }
 
 /// As [`write`], but the same key may be there already, as after an interrupted `init`.

@@ -37,7 +37,7 @@ async fn blocks(arguments: &ExportBlocks, printer: &mut Printer<'_>) -> Result<(
         return Err(failure.remedy("choose --from and --to within that, or wait with `axolotl wait --height`"));
     }
     let beside = arguments.rlp.with_extension("part");
-    let failed = |path: &Path, error: io::Error| Failure::io("writing blocks", path, &error);
+    let failed = |path: &Path, error: io::Error| Failure::unwritten("writing blocks", path, &error);
     let mut file = BufWriter::new(fs::File::create(&beside).map_err(|error| failed(&beside, error))?);
     let mut bytes = 0;
     for height in arguments.from..=to {
@@ -61,4 +61,25 @@ fn genesis(arguments: &ExportGenesis, printer: &mut Printer<'_>) -> Result<(), F
     home::write(&arguments.geth, &genesis.to_geth_json())?;
     let data = json!({ "file": arguments.geth, "hash": genesis.hash() });
     printer.print(&data, || format!("wrote {} (hash {})", arguments.geth.display(), genesis.hash()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{
+        cli::arguments::{Format, Output, Remote},
+        client::tests::node,
+    };
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_written_is_exit_code_1_with_a_remedy() {
+        let (url, _task) = node(|_| json!({ "result": "0x3" }).to_string()).await;
+        let directory = tempfile::tempdir().unwrap();
+        let rlp = directory.path().join("none/x.rlp");
+        let arguments = ExportBlocks { node: Remote { rpc: url, format: Format { output: Output::Text } }, rlp, from: 1, to: None };
+        let failure = blocks(&arguments, &mut Printer { output: Output::Text, out: &mut Vec::new() }).await.unwrap_err();
+        assert_eq!(failure.code, ExitCode::Runtime);
+        assert!(failure.at[0].contains("none/x") && failure.remedy.contains("make its directory first"), "{failure}");
+    }
 }
