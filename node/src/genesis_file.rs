@@ -3,11 +3,14 @@
 use std::{fs, path::Path, time::Duration};
 
 use primitives::{
-    Address, B256, Genesis, U256, Validator, ValidatorSet,
+    Address, B256, Genesis, U256, Validator, ValidatorSet, ValidatorSetError,
     genesis::{DEVELOPMENT_ACCOUNTS, MalformedGenesis, Mistake, NetworkKind},
 };
 
-use crate::{development, exit::Failure};
+use crate::{
+    development,
+    exit::{ExitCode, Failure},
+};
 
 /// Chain id of development networks unless another is asked for.
 pub const DEVELOPMENT_CHAIN_ID: u64 = 1_337;
@@ -27,9 +30,9 @@ pub struct Wishes {
     pub funded: Vec<(Address, U256)>,
 }
 
-/// A genesis as wished, or every reason why it cannot be.
+/// A genesis as wished on the command line, or every flag that makes it impossible.
 pub fn make(wishes: &Wishes) -> Result<Genesis, Failure> {
-    let set = ValidatorSet::new(wishes.validators.clone()).map_err(|error| Failure::config(error.to_string()).at("validators"))?;
+    let set = ValidatorSet::new(wishes.validators.clone()).map_err(|error| impossible([validators_flag(wishes, &error)]))?;
     let genesis = Genesis::development(wishes.chain_id, set).with(|genesis| {
         genesis.network_kind = wishes.kind;
         genesis.nonce = wishes.nonce;
@@ -45,7 +48,54 @@ pub fn make(wishes: &Wishes) -> Result<Genesis, Failure> {
         let usual = pace.empty_block_interval.max(pace.block_interval);
         pace.empty_block_interval = wishes.empty_block_interval.unwrap_or(usual);
     });
-    check(genesis).map_err(|malformed| refusal("the wished genesis", &malformed))
+    check(genesis).map_err(|malformed| impossible(malformed.0.iter().map(|mistake| flag(wishes, mistake))))
+}
+
+fn impossible(flags: impl IntoIterator<Item = String>) -> Failure {
+    let failure = Failure::new(ExitCode::Usage, "the command line asks for an impossible genesis");
+    let failure = flags.into_iter().fold(failure, Failure::at);
+    failure.remedy("correct what is named above; `axolotl genesis new --help` says what each flag takes and what holds without it")
+}
+
+/// The flag behind a mistake, its value, and what is wrong with it.
+fn flag(wishes: &Wishes, mistake: &Mistake) -> String {
+    let Mistake { key, value, remedy } = mistake;
+    let remedy = remedy.replace("consensus.block_interval", "--block-interval").replace("network_kind = dev", "--network-kind dev");
+    match key.as_str() {
+        "chain_id" => format!("--chain-id {value}: {remedy}"),
+        "timestamp" => format!("--timestamp {value}: {remedy}"),
+        "consensus.block_interval" => format!("--block-interval {value}: {remedy}"),
+        "consensus.empty_block_interval" => format!("--empty-block-interval {value}: {remedy}"),
+        "validators" => format!("--network-kind {}: validator {value} {remedy}", kind_name(wishes.kind)),
+        other => match other.strip_prefix("alloc.") {
+            Some(account) => format!("--fund {account}: {remedy}"),
+            None => mistake.to_string(),
+        },
+    }
+}
+
+/// The flag that named the validators which are no set.
+fn validators_flag(wishes: &Wishes, error: &ValidatorSetError) -> String {
+    use ValidatorSetError::{Empty, NoPower, TooMany, TooMuchPower, Twice, WrongKey};
+    let given = |validator: &Validator| format!("--validator {}:{}: {error}", validator.public_key, validator.power);
+    let strongest = || wishes.validators.iter().max_by_key(|validator| validator.power);
+    let named = match error {
+        Empty | TooMany { .. } => None,
+        NoPower { address } | Twice { address } | WrongKey { address, .. } => {
+            wishes.validators.iter().find(|validator| validator.address == *address)
+        }
+        TooMuchPower { .. } => strongest(),
+    };
+    named.map_or_else(|| format!("--validators {}: {error}", wishes.validators.len()), given)
+}
+
+/// As it is written in files and flags.
+pub fn kind_name(kind: NetworkKind) -> &'static str {
+    match kind {
+        NetworkKind::Dev => "dev",
+        NetworkKind::Testnet => "testnet",
+        NetworkKind::Mainnet => "mainnet",
+    }
 }
 
 /// Reads and checks the file at `path`; every mistake is in the failure.
@@ -80,7 +130,9 @@ fn check(genesis: Result<Genesis, MalformedGenesis>) -> Result<Genesis, Malforme
 fn refusal(file: &str, malformed: &MalformedGenesis) -> Failure {
     let count = malformed.0.len();
     let mistakes = if count == 1 { "a mistake".to_owned() } else { format!("{count} mistakes") };
-    malformed.0.iter().fold(Failure::config(format!("the genesis has {mistakes}: {file}")), |failure, mistake| failure.at(mistake.to_string()))
+    let failure = Failure::config(format!("the genesis has {mistakes}: {file}"));
+    let failure = malformed.0.iter().fold(failure, |failure, mistake| failure.at(mistake.to_string()));
+    failure.remedy(format!("correct the file, alike at every node of the network; `axolotl genesis validate {file}` checks it again"))
 }
 
 #[cfg(test)]
@@ -121,8 +173,8 @@ mod tests {
     #[test]
     fn development_validators_are_refused_outside_development() {
         let refused = make(&Wishes { kind: NetworkKind::Testnet, ..wishes(2) }).unwrap_err();
-        assert_eq!((refused.code, refused.at.len()), (ExitCode::Config, 2));
-        assert!(refused.at[0].contains("public development mnemonic"), "{refused}");
+        assert_eq!((refused.code, refused.at.len()), (ExitCode::Usage, 2));
+        assert!(refused.at[0].starts_with("--network-kind testnet: ") && refused.at[0].contains("public development mnemonic"), "{refused}");
     }
 
     #[test]

@@ -73,10 +73,7 @@ pub fn prepare(request: &Request) -> Result<Localnet, Failure> {
 
 /// The genesis of a development network of `validators` well-known validators.
 pub fn development_genesis(validators: usize, block_interval: Option<Duration>, empty_block_interval: Option<Duration>) -> Result<Genesis, Failure> {
-    if !(1..=development::MAX_VALIDATORS).contains(&validators) {
-        let failure = Failure::new(ExitCode::Usage, format!("a development network cannot have {validators} validators"));
-        return Err(failure.remedy(format!("ask for 1 to {}", development::MAX_VALIDATORS)));
-    }
+    check_count(validators)?;
     genesis_file::make(&Wishes {
         chain_id: DEVELOPMENT_CHAIN_ID,
         kind: NetworkKind::Dev,
@@ -87,6 +84,15 @@ pub fn development_genesis(validators: usize, block_interval: Option<Duration>, 
         nonce: Default::default(),
         funded: Vec::new(),
     })
+}
+
+/// Refuses more validators than there are development keys, and none.
+pub fn check_count(validators: usize) -> Result<(), Failure> {
+    if (1..=development::MAX_VALIDATORS).contains(&validators) {
+        return Ok(());
+    }
+    let failure = Failure::new(ExitCode::Usage, format!("a development network cannot have {validators} validators"));
+    Err(failure.at(format!("--validators {validators}")).remedy(format!("ask for 1 to {}", development::MAX_VALIDATORS)))
 }
 
 /// What a new network begins with; the same on every machine.
@@ -129,7 +135,7 @@ fn existing_genesis(request: &Request) -> Result<Option<Genesis>, Failure> {
 /// Refuses flags that the existing network contradicts.
 fn keep(request: &Request, genesis: Genesis) -> Result<Genesis, Failure> {
     if genesis.network_kind != NetworkKind::Dev {
-        let kind = format!("{:?}", genesis.network_kind).to_lowercase();
+        let kind = genesis_file::kind_name(genesis.network_kind);
         let failure = Failure::config("the directory holds no development network").at(format!("{}: a {kind}", request.directory.display()));
         return Err(failure.remedy("run each of its nodes with `axolotl start --home`, or choose another --data-dir"));
     }

@@ -37,7 +37,9 @@ impl Ports {
         let ports: Option<Vec<_>> = (0..count).map(|index| FIRST.moved(index.checked_mul(STEP)?.checked_add(offset.into())?)).collect();
         let crowded = || {
             Failure::new(ExitCode::Usage, format!("{count} validators moved by {offset} do not fit between port {} and 65535", FIRST.rpc))
-                .remedy("use fewer validators, a smaller --port-offset, or --port-offset any")
+                .at(format!("--validators {count}"))
+                .at(format!("--port-offset {offset}"))
+                .remedy("ask for fewer validators, or move them less")
         };
         let ports = ports.ok_or_else(crowded)?;
         let mut users = HashMap::new();

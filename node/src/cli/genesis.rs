@@ -54,9 +54,11 @@ fn validators(arguments: &GenesisNew) -> Result<Vec<Validator>, Failure> {
             |(public_key, power): &(primitives::PublicKey, u64)| Validator { address: public_key.address(), public_key: *public_key, power: *power };
         return Ok(arguments.validator.iter().map(validator).collect());
     }
-    if arguments.network.network_kind.is_some_and(|kind| kind != NetworkKind::Dev) {
+    if let Some(kind) = arguments.network.network_kind.filter(|kind| *kind != NetworkKind::Dev) {
         let failure = Failure::new(ExitCode::Usage, "a network that is not for development needs validators of its own");
-        return Err(failure.remedy("give each with --validator PUBLIC_KEY[:POWER]; `axolotl keys show` prints the public key"));
+        return Err(failure
+            .at(format!("--network-kind {}", genesis_file::kind_name(kind)))
+            .remedy("give each with --validator PUBLIC_KEY[:POWER]; `axolotl keys show` prints the public key"));
     }
     let count = arguments.validators.unwrap_or(localnet::USUAL_VALIDATORS);
     localnet::development_genesis(count, None, None)?;

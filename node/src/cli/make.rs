@@ -17,7 +17,7 @@ use crate::{
     exit::{ExitCode, Failure},
     genesis_file::{self, Wishes},
     home::{Contents, Home},
-    keys,
+    keys, localnet,
     network::{self, Member},
     ports::Ports,
 };
@@ -70,6 +70,9 @@ pub fn home(arguments: &Init, printer: &mut Printer<'_>) -> Result<(), Failure> 
 pub fn testnet(arguments: &TestnetInit, printer: &mut Printer<'_>) -> Result<(), Failure> {
     let directory = &arguments.directory;
     refuse_occupied(directory)?;
+    if arguments.dev {
+        localnet::check_count(arguments.validators)?;
+    }
     let ports = Ports::of_network(arguments.validators, arguments.port_offset)?;
     let member = if arguments.dev { Member::development } else { Member::fresh };
     let members: Vec<_> = (0..arguments.validators).map(member).collect();

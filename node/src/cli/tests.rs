@@ -55,7 +55,7 @@ fn a_testnet_has_homes_with_keys_of_their_own_and_one_genesis() {
 #[test]
 fn development_keys_stay_in_development_networks() {
     let directory = tempfile::tempdir().unwrap();
-    assert_eq!(refused("testnet init -v 4 --output DIR/net --dev --network-kind mainnet", &directory).code, ExitCode::Config);
+    assert_eq!(refused("testnet init -v 4 --output DIR/net --dev --network-kind mainnet", &directory).code, ExitCode::Usage);
     assert!(!directory.path().join("net").exists(), "nothing is written before everything is checked");
     assert_eq!(refused("genesis new --network-kind testnet", &directory).code, ExitCode::Usage);
 }
@@ -74,6 +74,38 @@ fn a_genesis_is_made_validated_and_exported() {
     assert_eq!(geth["config"]["chainId"], 1_337);
     assert_eq!(json("genesis new -v 4", &directory)["validators"].as_array().unwrap().len(), 4);
     assert!(refused("genesis new --file DIR/g.json", &directory).what.contains("already"));
+}
+
+#[test]
+fn flags_that_make_no_genesis_are_named_with_value_and_remedy() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = crate::development::validator_key(0).public_key();
+    for (line, place) in [
+        ("genesis new --chain-id 0".to_owned(), "--chain-id 0: ".to_owned()),
+        ("genesis new --chain-id 18446744073709551615".to_owned(), "--chain-id 18446744073709551615: ".to_owned()),
+        ("genesis new --timestamp 0".to_owned(), "--timestamp 0: ".to_owned()),
+        ("genesis new --timestamp 1767225600000".to_owned(), "--timestamp 1767225600000: ".to_owned()),
+        ("genesis new -v 0".to_owned(), "--validators 0".to_owned()),
+        ("genesis new -v 101".to_owned(), "--validators 101".to_owned()),
+        (format!("genesis new --validator {key}:0"), format!("--validator {key}:0: ")),
+        (format!("genesis new --validator {key} --validator {key}"), format!("--validator {key}:1: ")),
+        (format!("genesis new --validator {key}:18446744073709551615"), format!("--validator {key}:18446744073709551615: ")),
+        ("genesis new --network-kind testnet".to_owned(), "--network-kind testnet".to_owned()),
+        ("testnet init -v 0 --output DIR/net".to_owned(), "--validators 0: ".to_owned()),
+        ("testnet init -v 101 --dev --output DIR/net".to_owned(), "--validators 101".to_owned()),
+        ("testnet init -v 200 --output DIR/net".to_owned(), "--validators 200".to_owned()),
+        ("testnet init -v 4 --port-offset 65000 --output DIR/net".to_owned(), "--validators 4".to_owned()),
+        ("testnet init -v 4 --block-interval 11m --output DIR/net".to_owned(), "--block-interval 11m: ".to_owned()),
+        (
+            "testnet init -v 4 --output DIR/net --fund 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266=3".to_owned(),
+            "--fund 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266: ".to_owned(),
+        ),
+        ("localnet --print-initial-state --block-interval 2s --empty-block-interval 1s".to_owned(), "--empty-block-interval 1s: ".to_owned()),
+    ] {
+        let failure = refused(&line, &directory);
+        assert!(failure.code == ExitCode::Usage && failure.at[0].starts_with(&place) && !failure.remedy.is_empty(), "{line}: {failure}");
+    }
+    assert!(!directory.path().join("net").exists(), "nothing is written before everything is checked");
 }
 
 #[test]

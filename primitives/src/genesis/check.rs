@@ -8,6 +8,9 @@ use alloy_primitives::{Address, Bytes};
 use super::{ConsensusParameters, Genesis, NetworkKind, file::DEVELOPMENT_ACCOUNTS};
 use crate::limits;
 
+/// 9999-12-31T23:59:59Z. No block could follow a genesis at the end of time, and who writes milliseconds should hear of it.
+const LATEST_TIMESTAMP: u64 = 253_402_300_799;
+
 /// One mistake in a genesis file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
@@ -77,6 +80,9 @@ fn check_numbers(genesis: &Genesis, mistakes: &mut Vec<Mistake>) {
     }
     if genesis.timestamp == 0 {
         mistakes.push(Mistake::new("timestamp", 0, "must be Unix seconds and not 0; clients take 0 for a missing block"));
+    }
+    if LATEST_TIMESTAMP < genesis.timestamp {
+        mistakes.push(Mistake::new("timestamp", genesis.timestamp, "must lie before the year 10000, in seconds; milliseconds are too fine"));
     }
     let gas_limit = genesis.gas_limit;
     if !(1_000_000..=limits::MAX_GAS_LIMIT).contains(&gas_limit) {

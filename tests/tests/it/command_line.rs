@@ -35,7 +35,7 @@ fn exit_codes_and_remedies_are_stable() {
         78,
         &["error: ", "   at: nowhere/config/config.toml", "   do: make a home with `axolotl init --home nowhere`"],
     );
-    check("testnet init -v 0 --output d", here, 78, &["no validators"]);
+    check("testnet init -v 0 --output d", here, 2, &["   at: --validators 0: there are no validators", "   do: "]);
     check("status --rpc http://127.0.0.1:1", here, 1, &["nobody answers at 127.0.0.1:1", "--rpc"]);
 }
 
