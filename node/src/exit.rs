@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::{Value, json};
+
 /// Exit codes. They are stable: scripts and service managers decide by them.
 ///
 /// A service manager restarts on all but [`Usage`](Self::Usage), [`LockHeld`](Self::LockHeld) and
@@ -27,6 +29,23 @@ pub enum ExitCode {
     LeasesLeft = 76,
     /// A configuration, key or genesis is wrong.
     Config = 78,
+}
+
+impl ExitCode {
+    /// As JSON has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Runtime => "runtime",
+            Self::Usage => "usage",
+            Self::Escalated => "escalated",
+            Self::Stuck => "stuck",
+            Self::Disk => "disk",
+            Self::LockHeld => "lock_held",
+            Self::LeasesLeft => "leases_left",
+            Self::Config => "config",
+        }
+    }
 }
 
 impl From<ExitCode> for std::process::ExitCode {
@@ -80,6 +99,12 @@ impl Failure {
             _ => (ExitCode::Disk, "look at the disk and at the system's log, then try again"),
         };
         Self::new(code, format!("{doing} failed: {error}")).at(path.display().to_string()).remedy(remedy)
+    }
+
+    /// The same for programs.
+    pub fn to_json(&self) -> Value {
+        let remedy = (!self.remedy.is_empty()).then_some(&self.remedy);
+        json!({ "error": { "code": self.code.name(), "message": self.what, "at": self.at, "remedy": remedy, "exit_code": self.code as u8 } })
     }
 
     #[must_use]

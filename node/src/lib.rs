@@ -32,18 +32,9 @@ pub mod terminal;
 mod tree;
 mod wiring;
 
-use std::io::Write;
-
 /// The whole program: reads the command line and the environment of this process, and answers its exit code.
 pub fn main() -> std::process::ExitCode {
     let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
     let environment = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
-    match cli::run(std::env::args_os(), environment, &mut std::io::stdout()) {
-        Ok(code) => code.into(),
-        Err(failure) => {
-            // With stderr gone, the exit code still tells.
-            let _ = writeln!(std::io::stderr(), "{failure}");
-            failure.code.into()
-        }
-    }
+    cli::main(std::env::args_os().collect(), environment, &mut std::io::stdout(), &mut std::io::stderr()).into()
 }

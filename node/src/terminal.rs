@@ -9,7 +9,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::{development, genesis_file, localnet::Localnet};
+use crate::{development, genesis_file, launch::Launch, localnet::Localnet};
 
 /// Plain lines come at most this often.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(1);
@@ -43,7 +43,7 @@ pub struct Row {
 
 impl Banner {
     pub fn of(net: &Localnet) -> Self {
-        let row = |node: &crate::launch::Launch| Row {
+        let row = |node: &Launch| Row {
             name: node.name.clone(),
             rpc: format!("http://{}", node.config.rpc.listen),
             p2p: node.config.p2p.listen.to_string(),
@@ -100,6 +100,20 @@ fn table(rows: &[Row]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// What a node says of itself before it runs.
+pub fn introduction(launch: &Launch) -> String {
+    let Launch { name, genesis, config, home, .. } = launch;
+    format!(
+        "{name}: chain id {}, genesis {}\nrpc http://{}, p2p {}, home {}\nthis node is {}",
+        genesis.chain_id,
+        genesis.hash(),
+        config.rpc.listen,
+        config.p2p.listen,
+        home.root().display(),
+        launch.role()
+    )
 }
 
 /// How the chain is going.

@@ -183,6 +183,8 @@ pub struct Start {
     pub port_offset: Option<PortOffset>,
     #[command(flatten)]
     pub settings: Settings,
+    #[command(flatten)]
+    pub format: Format,
 }
 
 /// Configuration on the command line.
@@ -361,7 +363,8 @@ impl Command {
             Self::Export(Export::Genesis(arguments)) => arguments.format,
             Self::Config(Config::Show { source, .. } | Config::Check { source }) => source.format,
             Self::Version(format) => *format,
-            Self::Start(_) | Self::Completions { .. } => Format { output: Output::Text },
+            Self::Start(arguments) => arguments.format,
+            Self::Completions { .. } => Format { output: Output::Text },
         };
         format.output
     }
@@ -386,7 +389,7 @@ mod tests {
             "localnet --port-offset 100 --print-initial-state --output json",
             "init --home h",
             "testnet init -v 5 --output d --format json",
-            "start --home h",
+            "start --home h --output json",
             "start --home h --dev 0 --dev-num-validators 5 --port-offset 10",
             "start --home h --genesis-file g --set rpc.listen=127.0.0.1:1 --set p2p.json=true",
             "status --output json",

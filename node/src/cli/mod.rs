@@ -1,6 +1,7 @@
 //! From a command line to what it asks for.
 
 pub mod arguments;
+mod complaint;
 mod configuration;
 mod export;
 mod genesis;
@@ -15,18 +16,33 @@ use clap::{CommandFactory, Parser};
 use serde_json::json;
 
 use self::{
-    arguments::{Cli, Command, Testnet},
+    arguments::{Cli, Command, Output, Testnet},
     printer::Printer,
 };
 use crate::{
     exit::{ExitCode, Failure},
-    launch, localnet, run,
+    launch, localnet,
+    network::NetworkFile,
+    run,
+    terminal::{self, Banner},
 };
 
+/// Carries out one command line: data goes to `out`, what went wrong to `err`, both as JSON where that was asked for.
+pub fn main(arguments: Vec<OsString>, environment: Vec<(String, String)>, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
+    let output = complaint::output(&arguments, &environment);
+    run(arguments, environment, out).unwrap_or_else(|failure| {
+        // With stderr gone, the exit code still tells.
+        let _ = writeln!(err, "{}", complaint::text(&failure, output));
+        failure.code
+    })
+}
+
 /// Carries out one command line; what it has to say goes to `out`. `environment` is the source of configuration.
-pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Vec<(String, String)>, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+pub fn run(arguments: Vec<OsString>, environment: Vec<(String, String)>, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    let output = complaint::output(&arguments, &environment);
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
+        Err(error) if error.use_stderr() && output == Output::Json => return Err(complaint::usage(&error)),
         Err(error) => {
             // Help and version are no errors to clap either; it knows which stream each belongs to.
             let _ = error.print();
@@ -36,7 +52,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Vec<(Stri
     let mut printer = Printer { output: cli.command.output(), out };
     match cli.command {
         Command::Localnet(arguments) => return run_localnet(arguments, environment, &mut printer),
-        Command::Start(arguments) => return run::start(launch::prepare(&start_request(arguments, environment))?, printer.out),
+        Command::Start(arguments) => return run_start(arguments, environment, &mut printer),
         Command::Init(arguments) => make::home(&arguments, &mut printer)?,
         Command::Testnet(Testnet::Init(arguments)) => make::testnet(&arguments, &mut printer)?,
         Command::Status(node) => block_on(observe::status(&node, &mut printer))?,
@@ -72,7 +88,16 @@ fn run_localnet(arguments: arguments::Localnet, environment: Vec<(String, String
     for archive in &net.archived {
         printer.note(&format!("Deleted sign state for fresh start (archived at {})", archive.display()));
     }
-    run::localnet(net, arguments.processes, printer.out)
+    printer.print(&NetworkFile::of(&net.nodes), || terminal::banner(&Banner::of(&net)))?;
+    run::localnet(net, arguments.processes, printer.people())
+}
+
+fn run_start(arguments: arguments::Start, environment: Vec<(String, String)>, printer: &mut Printer<'_>) -> Result<ExitCode, Failure> {
+    let launch = launch::prepare(&start_request(arguments, environment))?;
+    let network = NetworkFile::of(std::slice::from_ref(&launch));
+    let data = json!({ "chain_id": network.chain_id, "genesis_hash": network.genesis_hash, "role": launch.role(), "node": network.nodes.first() });
+    printer.print(&data, || terminal::introduction(&launch))?;
+    run::start(launch, printer.people())
 }
 
 fn start_request(arguments: arguments::Start, environment: Vec<(String, String)>) -> launch::Request {

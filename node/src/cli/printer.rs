@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::arguments::Output;
-use crate::exit::Failure;
+use crate::{exit::Failure, run::People};
 
 /// Where a command prints, and how.
 pub struct Printer<'a> {
@@ -21,6 +21,11 @@ impl Printer<'_> {
             Output::Json => serde_json::to_string_pretty(data).map_err(|error| Failure::runtime(format!("the answer is no JSON: {error}")))?,
         };
         written(writeln!(self.out, "{}", printed.trim_end_matches('\n')))
+    }
+
+    /// Where what is for people goes while a node runs: nowhere in JSON, which holds one value only.
+    pub fn people(&mut self) -> People<'_> {
+        if self.output == Output::Text { Some(&mut *self.out) } else { None }
     }
 
     /// A remark for people; nothing in JSON, which holds one value only.

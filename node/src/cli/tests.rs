@@ -6,8 +6,12 @@ use std::fs;
 fn axolotl(line: &str, directory: &tempfile::TempDir) -> (Result<ExitCode, Failure>, String) {
     let line = line.replace("DIR", directory.path().to_str().unwrap());
     let mut out = Vec::new();
-    let result = run(std::iter::once("axolotl").chain(line.split(' ')).map(OsString::from), Vec::new(), &mut out);
+    let result = run(words(&line), Vec::new(), &mut out);
     (result, String::from_utf8(out).unwrap())
+}
+
+fn words(line: &str) -> Vec<OsString> {
+    std::iter::once("axolotl").chain(line.split(' ')).map(OsString::from).collect()
 }
 
 #[track_caller]
@@ -144,6 +148,31 @@ fn usage_errors_are_exit_code_2_and_help_is_none() {
     assert_eq!(axolotl("loclnet", &directory).0, Ok(ExitCode::Usage));
     assert_eq!(axolotl("--help", &directory).0, Ok(ExitCode::Done));
     assert_eq!(refused("status --rpc nonsense", &directory).code, ExitCode::Usage);
+}
+
+#[test]
+fn who_asks_for_json_gets_errors_in_it_and_no_data() {
+    let ended = |line: &str| {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let code = main(words(line), Vec::new(), &mut out, &mut err);
+        assert!(out.is_empty(), "{line}");
+        (code as u8, String::from_utf8(err).unwrap())
+    };
+    for (line, exit_code, code, message, remedy) in [
+        ("genesis new --chain-id 0 --output json", 2, "usage", "impossible genesis", "genesis new --help"),
+        ("genesis validate /none.json --output=json", 78, "config", "reading the genesis failed", "genesis.json"),
+        ("statsu --output json", 2, "usage", "unrecognized subcommand 'statsu'", "status"),
+        ("wait --output json --height x", 2, "usage", "invalid value 'x' for '--height <N>'", "--help"),
+        ("testnet init -v 0 --output /none --format json", 2, "usage", "impossible genesis", "--help"),
+    ] {
+        let (ended_with, text) = ended(line);
+        let error: Value = serde_json::from_str(&text).unwrap();
+        let said = |key: &str| error["error"][key].as_str().unwrap_or_default().to_owned();
+        assert_eq!((ended_with, &error["error"]["exit_code"], said("code")), (exit_code, &exit_code.into(), code.to_owned()), "{line}");
+        assert!(said("message").contains(message) && said("remedy").contains(remedy), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+    assert!(ended("genesis new --chain-id 0").1.starts_with("error: "));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::{
     launch::Launch,
     localnet::Localnet,
     telemetry::Logs,
-    terminal::{self, Banner, LiveLine, Receipt},
+    terminal::{self, LiveLine, Receipt},
 };
 
 /// Blocked handlers must never take every thread: two froze a runtime of two.
@@ -29,17 +29,17 @@ const LINE_EVERY: Duration = Duration::from_millis(500);
 /// How long what is left on the runtime may take after everything has stopped.
 const RUNTIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// Runs one node until it is told to stop.
-pub fn start(launch: Launch, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    say(out, &format!("{}: chain id {}, genesis {}\n", launch.name, launch.genesis.chain_id, launch.genesis.hash()));
-    say(out, &format!("rpc http://{}, p2p {}, home {}\n", launch.config.rpc.listen, launch.config.p2p.listen, launch.home.root().display()));
-    say(out, &format!("this node is {}\n", launch.role()));
+/// Who watches the run on stdout; nobody where that holds data.
+pub type People<'a> = Option<&'a mut dyn Write>;
+
+/// Runs one node until it is told to stop, and tells `people` how it went, if they listen.
+pub fn start(launch: Launch, mut people: People<'_>) -> Result<ExitCode, Failure> {
     let telemetry = launch.config.telemetry.clone();
     on_runtime(
         1,
         &launch.name.clone(),
         &telemetry,
-        async |out| {
+        async |people| {
             let node = Node::start(launch).await?;
             let mut signals = Signals::listen()?;
             let end = tokio::select! {
@@ -52,27 +52,26 @@ pub fn start(launch: Launch, out: &mut dyn Write) -> Result<ExitCode, Failure> {
             };
             tell_manager("STOPPING=1");
             let receipt = until_impatient(&mut signals, node.stop(&cause)).await?;
-            say(out, &terminal::receipt(&receipt));
+            say(people, &terminal::receipt(&receipt));
             Ok(code.unwrap_or(stop_code(&receipt)))
         },
-        out,
+        &mut people,
     )
 }
 
 /// Runs a whole network until it is told to stop; `processes`: one process for each validator.
-pub fn localnet(net: Localnet, processes: bool, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    say(out, &terminal::banner(&Banner::of(&net)));
+pub fn localnet(net: Localnet, processes: bool, mut people: People<'_>) -> Result<ExitCode, Failure> {
     let Some(first) = net.nodes.first() else { return Err(Failure::runtime("a network without validators")) };
     let telemetry = first.config.telemetry.clone();
     let threads = if processes { 1 } else { net.nodes.len() };
     if processes {
-        return on_runtime(threads, "localnet", &telemetry, async |out| processes::run(net, out).await, out);
+        return on_runtime(threads, "localnet", &telemetry, async |people| processes::run(net, people).await, &mut people);
     }
-    on_runtime(threads, "localnet", &telemetry, async |out| together(net, out).await, out)
+    on_runtime(threads, "localnet", &telemetry, async |people| together(net, people).await, &mut people)
 }
 
 /// All validators in this process. One that fails is marked; the others go on.
-async fn together(net: Localnet, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+async fn together(net: Localnet, people: &mut People<'_>) -> Result<ExitCode, Failure> {
     let mut nodes = Vec::new();
     for launch in net.nodes {
         nodes.push(Node::start(launch).await?);
@@ -85,8 +84,8 @@ async fn together(net: Localnet, out: &mut dyn Write) -> Result<ExitCode, Failur
     let cause = loop {
         tokio::select! {
             cause = signals.next() => break cause,
-            _ = tick.tick() => if let Some(progress) = watch.look() {
-                line.show(&progress, std::time::Instant::now(), &mut *out);
+            _ = tick.tick() => if let (Some(progress), Some(out)) = (watch.look(), people.as_deref_mut()) {
+                line.show(&progress, std::time::Instant::now(), out);
             },
             (index, end) = first_end(&nodes, &failed) => {
                 let name: &String = &nodes[index].name;
@@ -98,10 +97,12 @@ async fn together(net: Localnet, out: &mut dyn Write) -> Result<ExitCode, Failur
             }
         }
     };
-    line.finish();
+    if people.is_some() {
+        line.finish();
+    }
     let stops = nodes.into_iter().map(|node| node.stop(cause));
     let receipts = until_impatient(&mut signals, join_all(stops)).await?;
-    receipts.iter().for_each(|receipt| say(out, &terminal::receipt(receipt)));
+    receipts.iter().for_each(|receipt| say(people, &terminal::receipt(receipt)));
     let worst = receipts.iter().map(stop_code).find(|code| *code != ExitCode::Done);
     Ok(failed.first().map(|(_, end)| end.code).or(worst).unwrap_or(ExitCode::Done))
 }
@@ -151,7 +152,8 @@ fn tell_manager(state: &str) {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Custom(state)]);
 }
 
-fn say(out: &mut dyn Write, text: &str) {
+fn say(people: &mut People<'_>, text: &str) {
+    let Some(out) = people else { return };
     // Whoever closed the pipe does not want the lines.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
@@ -161,8 +163,8 @@ fn on_runtime(
     nodes: usize,
     process: &str,
     telemetry: &config::Telemetry,
-    work: impl AsyncFnOnce(&mut dyn Write) -> Result<ExitCode, Failure>,
-    out: &mut dyn Write,
+    work: impl AsyncFnOnce(&mut People<'_>) -> Result<ExitCode, Failure>,
+    people: &mut People<'_>,
 ) -> Result<ExitCode, Failure> {
     let threads = MIN_THREADS.max(THREADS_PER_NODE * nodes);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
@@ -176,7 +178,7 @@ fn on_runtime(
             std::process::exit(i32::from(ExitCode::Stuck as u8));
         });
         let watchdog = watchdog.map_err(|error| Failure::runtime(format!("no thread for the watchdog: {error}")))?;
-        let code = work(out).await;
+        let code = work(people).await;
         drop(watchdog);
         logs.shutdown().await;
         code

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    io::Write,
+    path::PathBuf,
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -10,7 +10,7 @@ use std::{
 use serde_json::json;
 use tokio::process::{Child, Command};
 
-use super::signals::Signals;
+use super::{People, signals::Signals};
 use crate::{
     client::Client,
     exit::{ExitCode, Failure},
@@ -27,6 +27,13 @@ const MAX_BLOCKS_PER_LOOK: u64 = 16;
 /// How long a process may take to stop in order before it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
+/// What runs a validator.
+struct Program {
+    path: PathBuf,
+    /// Its stdout is ours.
+    is_heard: bool,
+}
+
 struct Validator {
     name: String,
     url: String,
@@ -35,8 +42,9 @@ struct Validator {
 }
 
 /// Starts every validator as a process, shows how the first one is going, and stops all when told to.
-pub(super) async fn run(net: Localnet, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+pub(super) async fn run(net: Localnet, people: &mut People<'_>) -> Result<ExitCode, Failure> {
     let program = std::env::current_exe().map_err(|error| Failure::runtime(format!("this program cannot be found again: {error}")))?;
+    let program = Program { path: program, is_heard: people.is_some() };
     let mut validators = Vec::new();
     for launch in net.nodes {
         validators.push(spawn(&program, launch)?);
@@ -51,17 +59,19 @@ pub(super) async fn run(net: Localnet, out: &mut dyn Write) -> Result<ExitCode, 
             _ = tick.tick() => {
                 restart_failed(&program, &mut validators)?;
                 let urls: Vec<String> = validators.iter().map(|validator| validator.url.clone()).collect();
-                if let Some(progress) = pace.look(&urls).await {
-                    line.show(&progress, Instant::now(), &mut *out);
+                if let (Some(progress), Some(out)) = (pace.look(&urls).await, people.as_deref_mut()) {
+                    line.show(&progress, Instant::now(), out);
                 }
             }
         }
     };
-    line.finish();
+    if people.is_some() {
+        line.finish();
+    }
     stop(validators, cause).await
 }
 
-fn spawn(program: &std::path::Path, launch: Launch) -> Result<Validator, Failure> {
+fn spawn(program: &Program, launch: Launch) -> Result<Validator, Failure> {
     let (name, arguments) = (launch.name.clone(), launch.arguments());
     let url = format!("http://{}", launch.config.rpc.listen);
     // The doors are closed here, so that the process can open them.
@@ -70,15 +80,16 @@ fn spawn(program: &std::path::Path, launch: Launch) -> Result<Validator, Failure
     Ok(Validator { name, url, arguments, process })
 }
 
-fn command(program: &std::path::Path, arguments: &[std::ffi::OsString]) -> Command {
-    let mut command = Command::new(program);
+fn command(program: &Program, arguments: &[std::ffi::OsString]) -> Command {
+    let mut command = Command::new(&program.path);
+    command.stdout(if program.is_heard { Stdio::inherit() } else { Stdio::null() });
     // A process group of its own: Ctrl-C at the terminal is ours to pass on.
     command.args(arguments).stdin(Stdio::null()).process_group(0).kill_on_drop(true);
     command
 }
 
 /// A service manager would start it again, unless no restart can mend it; so do we.
-fn restart_failed(program: &std::path::Path, validators: &mut [Validator]) -> Result<(), Failure> {
+fn restart_failed(program: &Program, validators: &mut [Validator]) -> Result<(), Failure> {
     for validator in validators {
         let Ok(Some(status)) = validator.process.try_wait() else { continue };
         let is_hopeless = [ExitCode::Usage, ExitCode::LockHeld, ExitCode::Config].iter().any(|code| status.code() == Some(i32::from(*code as u8)));
