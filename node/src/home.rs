@@ -35,6 +35,22 @@ pub struct Home {
     root: PathBuf,
 }
 
+/// What a fresh start did to a home.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fresh {
+    /// Gone for good.
+    pub deleted: Vec<PathBuf>,
+    /// Where the sign state is now, if there was any.
+    pub archived: Option<PathBuf>,
+}
+
+impl Fresh {
+    /// Nothing was there to begin anew from.
+    pub fn is_idle(&self) -> bool {
+        self.deleted.is_empty() && self.archived.is_none()
+    }
+}
+
 /// What a new home is made of.
 pub struct Contents<'a> {
     /// Text of `config.toml`.
@@ -151,18 +167,20 @@ impl Home {
     }
 
     /// Deletes ledger, journal, blobs and pool as one, and archives the sign state. Keys, configuration and peers stay.
-    /// Answers where the sign state went, if there was any. Only for development networks, whose keys protect nothing.
-    pub fn start_fresh(&self, chain: &str) -> Result<Option<PathBuf>, Failure> {
+    /// Only for development networks, whose keys protect nothing.
+    pub fn start_fresh(&self, chain: &str) -> Result<Fresh, Failure> {
         self.refuse_if_held()?;
         // The sign state goes first: a crash in between leaves a ledger without it, which is the case every start knows how to judge.
         let archived = self.archive_sign_state(chain)?;
+        let mut deleted = Vec::new();
         for group in DISPOSABLE {
             let path = self.data(chain).join(group);
             if path.exists() {
                 fs::remove_dir_all(&path).map_err(|error| Failure::unwritten("deleting data for a fresh start", &path, &error))?;
+                deleted.push(path);
             }
         }
-        Ok(archived)
+        Ok(Fresh { deleted, archived })
     }
 
     fn archive_sign_state(&self, chain: &str) -> Result<Option<PathBuf>, Failure> {
@@ -246,11 +264,13 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, file).unwrap();
         }
-        let archived = home.start_fresh("alpha").unwrap().unwrap();
+        let fresh = home.start_fresh("alpha").unwrap();
+        assert_eq!(fresh.deleted, [home.database("alpha"), home.journal("alpha")]);
+        let archived = fresh.archived.unwrap();
         assert_eq!(fs::read_to_string(archived.join("promise")).unwrap(), "signing/promise");
         assert!(!home.database("alpha").exists() && !home.journal("alpha").exists());
         assert!(home.data("alpha").join("peers/book").exists() && home.node_key_file().exists() && home.exists());
-        assert_eq!(home.start_fresh("alpha").unwrap(), None);
+        assert!(home.start_fresh("alpha").unwrap().is_idle());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
     development,
     exit::{ExitCode, Failure},
     genesis_file::{self, DEVELOPMENT_CHAIN_ID, Wishes},
-    home::{self, Home},
+    home::{self, Fresh, Home},
     launch::{self, Launch, Placing},
     listeners::Listeners,
     network::{self, Member, NetworkFile},
@@ -46,8 +46,8 @@ pub struct Localnet {
     pub genesis: Genesis,
     /// One for each validator, in order.
     pub nodes: Vec<Launch>,
-    /// Where a fresh start put the old sign states.
-    pub archived: Vec<PathBuf>,
+    /// What a fresh start did, one for each home that was there.
+    pub fresh: Vec<Fresh>,
     /// `network.json`.
     pub network_file: PathBuf,
 }
@@ -60,7 +60,7 @@ pub fn prepare(request: &Request) -> Result<Localnet, Failure> {
         _ => development_genesis(request.validators.unwrap_or(USUAL_VALIDATORS), request.block_interval, request.empty_block_interval)?,
     };
     let members: Vec<_> = (0..genesis.validators.len()).map(Member::development).collect();
-    let archived = match &existing {
+    let fresh = match &existing {
         Some(old) if request.fresh_start => begin_anew(request, old, &genesis, &members)?,
         _ => Vec::new(),
     };
@@ -68,7 +68,7 @@ pub fn prepare(request: &Request) -> Result<Localnet, Failure> {
     let nodes = open(request, &members)?;
     refuse_mixed(&nodes, &genesis)?;
     let network_file = NetworkFile::of(&nodes).write(&request.directory)?;
-    Ok(Localnet { directory: request.directory.clone(), genesis, nodes, archived, network_file })
+    Ok(Localnet { directory: request.directory.clone(), genesis, nodes, fresh, network_file })
 }
 
 /// The genesis of a development network of `validators` well-known validators.
@@ -155,11 +155,11 @@ fn keep(request: &Request, genesis: Genesis) -> Result<Genesis, Failure> {
         return Ok(genesis);
     }
     Err(refused
-        .remedy("--fresh-start deletes that chain and begins anew; another --data-dir makes a second network; without the flag the old one goes on"))
+        .remedy("--fresh-start deletes that chain for good (sign states are archived) and begins anew; another --data-dir makes a second network; without the flag the old one goes on"))
 }
 
 /// Empties the homes for a new chain. Keys and configurations stay, as far as the number of validators lets them.
-fn begin_anew(request: &Request, old: &Genesis, new: &Genesis, members: &[Member]) -> Result<Vec<PathBuf>, Failure> {
+fn begin_anew(request: &Request, old: &Genesis, new: &Genesis, members: &[Member]) -> Result<Vec<Fresh>, Failure> {
     if old.network_kind != NetworkKind::Dev {
         let failure =
             Failure::config("only a development network can be started afresh").at(home_of(request, 0).genesis_file().display().to_string());
@@ -169,11 +169,11 @@ fn begin_anew(request: &Request, old: &Genesis, new: &Genesis, members: &[Member
     let homes = (0..old_count.max(members.len())).map(|index| (index, home_of(request, index))).filter(|(_, home)| home.exists());
     let homes: Vec<_> = homes.collect();
     homes.iter().try_for_each(|(_, home)| home.refuse_if_held())?;
-    let mut archived = Vec::new();
+    let mut fresh = Vec::new();
     for (index, home) in &homes {
         let sources = Sources { file: Some((home.config_file(), home.read_config()?)), ..Sources::default() };
         let resolved = resolve(&sources)?;
-        archived.extend(home.start_fresh(&resolved.config.chain.name)?);
+        fresh.push(home.start_fresh(&resolved.config.chain.name)?);
         if *index < members.len() && old_count != members.len() {
             let kept: Vec<_> =
                 resolved.settings.iter().filter(|(_, setting)| setting.origin != Origin::Default).map(|(path, setting)| (*path, setting)).collect();
@@ -182,7 +182,7 @@ fn begin_anew(request: &Request, old: &Genesis, new: &Genesis, members: &[Member
         }
         home::write(&home.genesis_file(), &new.to_json())?;
     }
-    Ok(archived)
+    Ok(fresh)
 }
 
 /// The ports that are written into new homes; what is merely free today is not written.

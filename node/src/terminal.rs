@@ -9,7 +9,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::{development, genesis_file, launch::Launch, localnet::Localnet};
+use crate::{development, genesis_file, home::Fresh, launch::Launch, localnet::Localnet};
 
 /// Plain lines come at most this often.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(1);
@@ -100,6 +100,22 @@ fn table(rows: &[Row]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// What a fresh start took away, and where the rest is; empty when nothing was there.
+pub fn fresh_start(homes: &[Fresh]) -> String {
+    if homes.iter().all(Fresh::is_idle) {
+        return String::new();
+    }
+    let deleted: Vec<_> = homes.iter().flat_map(|home| &home.deleted).map(|path| format!("  {}", path.display())).collect();
+    let mut lines = vec!["Fresh start. Keys, configurations and peers stay; these are deleted for good:".to_owned()];
+    lines.extend(if deleted.is_empty() { vec!["  nothing".to_owned()] } else { deleted });
+    let archived: Vec<_> = homes.iter().filter_map(|home| home.archived.as_ref()).collect();
+    if !archived.is_empty() {
+        lines.push("What the keys have signed was moved, and nothing of it is lost:".to_owned());
+    }
+    lines.extend(archived.iter().map(|path| format!("  Deleted sign state for fresh start (archived at {})", path.display())));
+    lines.join("\n") + "\n"
 }
 
 /// What a node says of itself before it runs.
@@ -266,6 +282,16 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }
+    }
+
+    #[test]
+    fn a_fresh_start_says_what_is_gone_and_where_the_rest_is() {
+        let fresh = Fresh { deleted: vec!["v/data/alpha/db".into()], archived: Some("v/data/alpha/signing/archive/1".into()) };
+        let idle = Fresh { deleted: Vec::new(), archived: None };
+        let text = fresh_start(&[fresh, idle.clone()]);
+        assert!(text.contains("deleted for good:\n  v/data/alpha/db\n"), "{text}");
+        assert!(text.contains("Deleted sign state for fresh start (archived at v/data/alpha/signing/archive/1)"), "{text}");
+        assert_eq!(fresh_start(&[idle]), "");
     }
 
     #[test]

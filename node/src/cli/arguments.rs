@@ -84,7 +84,7 @@ pub struct Localnet {
     /// One process for each validator
     #[arg(long)]
     pub processes: bool,
-    /// Delete the chain and begin anew
+    /// Delete the chain and begin anew; sign states are archived in the homes, keys and configurations stay
     #[arg(long)]
     pub fresh_start: bool,
     /// Print what the chain would begin with, and run nothing

@@ -85,9 +85,7 @@ fn run_localnet(arguments: arguments::Localnet, environment: Vec<(String, String
         environment,
         flags: arguments.settings.set,
     })?;
-    for archive in &net.archived {
-        printer.note(&format!("Deleted sign state for fresh start (archived at {})", archive.display()));
-    }
+    printer.note(&terminal::fresh_start(&net.fresh));
     printer.print(&NetworkFile::of(&net.nodes), || terminal::banner(&Banner::of(&net)))?;
     run::localnet(net, arguments.processes, printer.people())
 }

@@ -30,7 +30,7 @@ impl Printer<'_> {
 
     /// A remark for people; nothing in JSON, which holds one value only.
     pub fn note(&mut self, text: &str) {
-        if self.output == Output::Text {
+        if self.output == Output::Text && !text.is_empty() {
             // Whoever closed the pipe does not want the remark.
             let _ = writeln!(self.out, "{text}");
         }

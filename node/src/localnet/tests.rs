@@ -97,10 +97,11 @@ fn a_fresh_start_may_change_everything_and_keeps_keys_and_settings() {
     fs::write(home.signing("alpha").join("promise"), "h").unwrap();
     fs::create_dir_all(home.database("alpha")).unwrap();
     let new = prepare(&Request { validators: Some(2), fresh_start: true, ..request(&directory) }).unwrap();
-    assert_eq!((new.nodes.len(), new.archived.len(), new.nodes[0].node_id()), (2, 1, node_id));
+    assert_eq!((new.nodes.len(), new.fresh.len(), new.nodes[0].node_id()), (2, 4, node_id));
     assert_eq!(new.nodes[0].config.storage.cache_bytes, 64 << 20);
     assert_eq!(new.nodes[0].config.p2p.peers.len(), 1);
-    assert!(!home.database("alpha").exists());
+    assert!(!home.database("alpha").exists() && new.fresh[0].deleted == [home.database("alpha")]);
+    assert!(new.fresh[0].archived.is_some() && new.fresh[1].archived.is_none());
     drop(new);
     let text = fs::read_to_string(home.config_file()).unwrap();
     assert_eq!(text.matches("@127.0.0.1:").count(), 1, "{text}");
