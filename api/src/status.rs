@@ -70,7 +70,9 @@ pub struct ConsensusHealth {
     pub last_signed: Option<LastSigned>,
     /// Seconds since the last decided block beyond what the pace allows.
     pub stalled_seconds: u64,
+    /// Voting power of the validators that a live session speaks for, and of this one, each once; followers count nothing.
     pub power_online: u64,
+    /// More than 2/3 of all.
     pub power_needed: u64,
 }
 

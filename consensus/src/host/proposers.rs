@@ -112,10 +112,11 @@ impl Proposers {
         }
     }
 
-    /// Power of those with a session.
-    pub fn power_linked(&self, set: &ValidatorSet) -> u64 {
-        let linked: BTreeSet<Address> = self.links.values().flatten().copied().collect();
-        linked.iter().map(|validator| set.power_of(validator)).sum()
+    /// Power of the validators with a session, and of us: each counts once, however many sessions speak for it, and a node that
+    /// speaks for nobody in the set counts nothing.
+    pub fn power_online(&self, set: &ValidatorSet, us: Option<Address>) -> u64 {
+        let online: BTreeSet<Address> = self.links.values().flatten().copied().chain(us).collect();
+        online.iter().map(|validator| set.power_of(validator)).sum()
     }
 }
 
@@ -177,6 +178,28 @@ mod tests {
         assert_eq!(patience(&proposers, other, 0), GRANTED);
         proposers.heard(slow);
         assert_eq!(patience(&proposers, slow, 0), GRANTED);
+    }
+
+    #[test]
+    fn power_online_counts_each_validator_once_and_followers_not_at_all() {
+        let (mut proposers, set) = (Proposers::default(), set());
+        let validator = |position: usize| set.at(position).unwrap().address;
+        let online = |proposers: &Proposers, us| proposers.power_online(&set, us);
+        let node = |byte| NodeId(Address::repeat_byte(byte));
+        assert_eq!((online(&proposers, None), online(&proposers, Some(validator(0)))), (0, 1));
+        proposers.up(node(1), Some(validator(1)));
+        proposers.up(node(2), None);
+        proposers.up(node(3), Some(Address::repeat_byte(9)));
+        assert_eq!(online(&proposers, Some(validator(0))), 2, "a follower and a stranger to the set have no power");
+        proposers.up(node(4), Some(validator(1)));
+        assert_eq!(online(&proposers, Some(validator(0))), 2, "a second session of the same validator");
+        proposers.up(node(5), Some(validator(0)));
+        assert_eq!(online(&proposers, Some(validator(0))), 2, "somebody with our key");
+        assert_eq!(online(&proposers, Some(Address::repeat_byte(8))), 2, "a key of ours outside the set");
+        proposers.down(node(1));
+        assert_eq!(online(&proposers, None), 2, "one of its sessions is left");
+        proposers.down(node(4));
+        assert_eq!(online(&proposers, None), 1);
     }
 
     #[test]

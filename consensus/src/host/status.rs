@@ -17,7 +17,7 @@ pub struct Status {
     pub validator: bool,
     pub signing: Signing,
     pub last_signed: Option<LastSigned>,
-    /// Power of the validators with a session, and ours.
+    /// Power of the validators with a session, and ours, each once.
     pub power_online: u64,
     /// More than 2/3 of all.
     pub power_needed: u64,
@@ -44,7 +44,6 @@ impl LastSigned {
 
 impl Host {
     pub fn status(&self) -> Status {
-        let ours = self.crypto.address().map_or(0, |us| self.set.power_of(&us));
         Status {
             height: self.height,
             round: self.core.as_ref().map(Core::round).unwrap_or_default(),
@@ -52,7 +51,7 @@ impl Host {
             validator: self.is_validator(),
             signing: self.signing.clone(),
             last_signed: self.last_signed.clone(),
-            power_online: self.proposers.power_linked(&self.set) + ours,
+            power_online: self.proposers.power_online(&self.set, self.crypto.address()),
             power_needed: self.set.quorum(),
             parked: self.outbox.is_parked() || self.committing.as_ref().is_some_and(|committing| committing.is_parked),
         }
