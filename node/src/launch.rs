@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 use primitives::{Genesis, NodeId, SecretKey};
 
 use crate::{
-    config::{Config, Origin, Override, Resolved, Setting, Sources, resolve},
+    config::{Config, Origin, Override, Resolved, Setting, Sources, Value, resolve},
     exit::{ExitCode, Failure},
     genesis_file,
     home::Home,
@@ -58,11 +58,12 @@ pub fn prepare(request: &Request) -> Result<Launch, Failure> {
         None => request.home.file_name().map_or("node".to_owned(), |name| name.to_string_lossy().into_owned()),
     };
     let is_any = request.port_offset == Some(PortOffset::Any);
-    let launch = open(name, home, placed(request)?, &request.environment, if is_any { Some(Listeners::free()?) } else { None })?;
+    let mut launch = open(name, home, placed(request)?, &request.environment, if is_any { Some(Listeners::free()?) } else { None })?;
     launch.refuse_other_genesis(wanted.as_ref())?;
     launch.refuse_other_key(request.development)?;
     if is_any {
         NetworkFile::of(std::slice::from_ref(&launch)).write(launch.home.root())?;
+        launch.meet_neighbours();
     }
     Ok(launch)
 }
@@ -114,6 +115,17 @@ pub(crate) enum Placing {
 }
 
 impl Launch {
+    /// Peers that took whatever ports were free are also looked for where they say they are.
+    fn meet_neighbours(&mut self) {
+        let found = network::neighbours(self.home.root(), &self.config.p2p.peers);
+        if found.is_empty() {
+            return;
+        }
+        self.config.p2p.peers.extend(found);
+        let value = Value::List(self.config.p2p.peers.iter().map(ToString::to_string).collect());
+        self.settings.insert("p2p.peers", Setting { value, origin: Origin::Flag { flag: "--port-offset any".to_owned() } });
+    }
+
     pub fn node_id(&self) -> NodeId {
         self.node_key.public_key().into()
     }

@@ -1,12 +1,13 @@
 //! A network on one machine: its members, their homes, and the file that says where each of them answers.
 
 use std::{
+    fs,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
 use primitives::{Genesis, NodeId, PeerAddress, SecretKey, Validator};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{Override, Setting, Value, schema},
@@ -16,6 +17,9 @@ use crate::{
     keys,
     ports::Ports,
 };
+
+/// Directories beside a home that are looked at.
+const MAX_NEIGHBOURS: usize = 1_000;
 
 /// A node of a new network.
 pub struct Member {
@@ -95,7 +99,7 @@ fn loopback(port: u16) -> SocketAddr {
 }
 
 /// `network.json`: where the nodes of a running network answer, for scripts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkFile {
     pub chain_id: u64,
     pub genesis_hash: String,
@@ -105,7 +109,7 @@ pub struct NetworkFile {
 }
 
 /// One node of a [`NetworkFile`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeEntry {
     pub name: String,
     /// Address of the consensus key; none for a node that only follows.
@@ -125,6 +129,25 @@ impl NetworkFile {
         home::write(&path, &(text + "\n"))?;
         Ok(path)
     }
+
+    /// The file in `directory`, if there is one that can be read.
+    fn read(directory: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(directory.join("network.json")).ok()?).ok()
+    }
+}
+
+/// Where the neighbours of `home`, each begun with `--port-offset any`, say that the nodes among `peers` answer.
+///
+/// Homes of one network stand side by side. Whoever begins writes its own `network.json` first and reads those of the others
+/// then, so that of any two at least one knows where the other is, in whatever order or hurry they begin. A file from an
+/// earlier run does no harm: only the node with that id is spoken to.
+pub fn neighbours(home: &Path, peers: &[PeerAddress]) -> Vec<PeerAddress> {
+    let beside = home.canonicalize().ok().and_then(|home| home.parent().map(Path::to_owned));
+    let Some(entries) = beside.and_then(|beside| fs::read_dir(beside).ok()) else { return Vec::new() };
+    let files = entries.flatten().take(MAX_NEIGHBOURS).filter_map(|entry| NetworkFile::read(&entry.path()));
+    let addresses = files.flat_map(|file| file.nodes).filter_map(|node| node.p2p.parse::<PeerAddress>().ok());
+    let is_wanted = |address: &PeerAddress| address.node.is_some() && peers.iter().any(|peer| peer.node == address.node) && !peers.contains(address);
+    addresses.filter(is_wanted).collect()
 }
 
 #[cfg(test)]

@@ -178,7 +178,7 @@ pub struct Start {
     /// Genesis of the network; wins over --dev
     #[arg(long, value_name = "FILE")]
     pub genesis_file: Option<PathBuf>,
-    /// Move all ports by N, or take whatever is free
+    /// Move all ports by N, or take whatever is free; nodes on free ports find those whose homes are beside theirs
     #[arg(long, value_name = "N|any")]
     pub port_offset: Option<PortOffset>,
     #[command(flatten)]

@@ -32,6 +32,42 @@ fn a_node_that_only_follows_says_why() {
     assert!(launch.role().contains("one/keys/validator.key"), "{}", launch.role());
 }
 
+/// Makes the homes of a testnet, and starts each on free ports in this order.
+fn testnet(directory: &std::path::Path, order: [usize; 4]) -> Vec<Launch> {
+    let members: Vec<_> = (0..4).map(Member::fresh).collect();
+    let genesis = crate::localnet::development_genesis(4, None, None).unwrap();
+    let ports = Ports::of_network(4, 0).unwrap();
+    let homes: Vec<_> = (0..4).map(|index| network::make_home(directory, &members, index, &genesis, &ports).unwrap()).collect();
+    order.iter().map(|index| prepare(&request(homes[*index].root().to_owned(), None)).unwrap()).collect()
+}
+
+#[test]
+fn nodes_that_take_free_ports_one_after_the_other_find_each_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let nodes = testnet(directory.path(), [2, 0, 3, 1]);
+    let knows = |one: &Launch, other: &Launch| {
+        let address = other.listeners.p2p.local_addr().unwrap();
+        one.config.p2p.peers.iter().any(|peer| peer.node == Some(other.node_id()) && peer.port == address.port())
+    };
+    for (later, node) in nodes.iter().enumerate() {
+        assert!(nodes[..later].iter().all(|earlier| knows(node, earlier)), "{} knows who was there", node.name);
+        assert!(!knows(node, node));
+    }
+    assert_eq!(nodes[3].config.p2p.peers.len(), 6, "the configured addresses stay");
+    let shown: Vec<_> = nodes[3].config.p2p.peers.iter().map(ToString::to_string).collect();
+    assert_eq!(nodes[3].settings["p2p.peers"].value, Value::List(shown));
+}
+
+#[test]
+fn a_network_file_of_strangers_or_rubbish_adds_no_peer() {
+    let directory = tempfile::tempdir().unwrap();
+    let homes = directory.path().join("net");
+    drop(prepare(&request(directory.path().join("net/stranger"), Some((3, 5)))).unwrap());
+    std::fs::create_dir_all(homes.join("rubbish")).unwrap();
+    std::fs::write(homes.join("rubbish/network.json"), "{").unwrap();
+    assert_eq!(testnet(&homes, [0, 1, 2, 3])[0].config.p2p.peers.len(), 3);
+}
+
 #[test]
 fn a_home_of_another_genesis_or_number_is_refused() {
     let directory = tempfile::tempdir().unwrap();
