@@ -14,6 +14,7 @@
 
 mod backend;
 mod config;
+mod door;
 mod error;
 mod eth;
 mod http;
@@ -28,6 +29,7 @@ mod values;
 
 pub use backend::Backend;
 pub use config::Config;
+pub use door::{Door, Room};
 pub use error::BackendError;
 pub use rejection::Rejection;
 pub use serve::{Drained, serve};

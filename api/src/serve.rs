@@ -1,20 +1,20 @@
 //! The listener and its connections: accepted up to a limit, each in a task that is owned here and joined before the end.
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{future::Future, io, time::Duration};
 
 use axum::{Router, body::Body};
 use hyper::{Request, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tower::ServiceExt;
 
 use crate::{
-    Backend,
+    Backend, Door,
     config::{self, Config},
     http::{State, Upgraded, router},
     metrics::Metrics,
@@ -39,30 +39,29 @@ pub struct Drained {
     pub cut: usize,
 }
 
-/// Answers clients on `listener` until `stop` is ready. Then it accepts no more, lets what is under way finish for at most
+/// Answers clients at `door` until `stop` is ready. Then it accepts no more, lets what is under way finish for at most
 /// [`Config::drain_limit`], closes WebSockets with a close frame, and returns when every connection's task has ended.
-pub async fn serve<B: Backend>(listener: TcpListener, backend: B, config: Config, stop: impl Future<Output = ()> + Send) -> Drained {
+pub async fn serve<B: Backend>(door: Door, backend: B, config: Config, stop: impl Future<Output = ()> + Send) -> Drained {
     let calls = Service::new(backend.clone(), &config, Metrics::new(&config.meter));
     let router = router(State::new(backend, calls, &config), &config);
     let (stopping, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
     tokio::select! {
-        () = accept(&listener, &router, config.max_connections, &stopped, &mut connections) => {}
+        () = accept(&door, &router, &stopped, &mut connections) => {}
         () = stop => {}
     }
     // The door is closed before anything else happens, so that nobody is let in to wait.
-    drop(listener);
+    drop(door);
     stopping.send_replace(true);
     drain(connections, config.drain_limit).await
 }
 
 /// Never returns; what it has accepted stays in `connections`.
-async fn accept(listener: &TcpListener, router: &Router, max: usize, stopped: &watch::Receiver<bool>, connections: &mut JoinSet<()>) {
-    let room = Arc::new(Semaphore::new(max));
+async fn accept(door: &Door, router: &Router, stopped: &watch::Receiver<bool>, connections: &mut JoinSet<()>) {
     loop {
-        let Ok(permit) = room.clone().acquire_owned().await else { return };
+        let Some(permit) = door.room.enter().await else { return };
         let stream = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = door.listener.accept() => accepted,
             // Ended tasks are collected while we wait, so that the set holds living ones only.
             Some(_) = connections.join_next() => continue,
         };

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use api::{Config, Drained, serve};
+use api::{Config, Door, Drained, serve};
 use opentelemetry::metrics::MeterProvider;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
@@ -38,7 +38,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let node = Node::new();
         let (stop, stopped) = oneshot::channel();
-        let serving = serve(listener, node.clone(), config, async { drop(stopped.await) });
+        let serving = serve(Door::new(listener, &config), node.clone(), config, async { drop(stopped.await) });
         Self { address, node, stop, task: tokio::spawn(serving) }
     }
 

@@ -19,6 +19,7 @@ use parking_lot::Mutex;
 use primitives::{B256, Height};
 use rand::{SeedableRng, rngs::StdRng};
 use supervision::{ChildState, FaultInjection, FaultKind, Snapshot, Strike};
+use tokio::task::JoinHandle;
 
 use super::{SETTLE_LIMIT, START_LIMIT, Settings, check_load};
 use crate::{
@@ -36,6 +37,8 @@ use crate::{
 const VICTIM: usize = 1;
 /// Between two looks at the ledgers.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
+/// Between two questions to the RPC of the victim.
+const ASK_EVERY: Duration = Duration::from_millis(5);
 /// How long faults may show their effect, at least.
 const WATCHED: Duration = Duration::from_millis(1_500);
 /// A fault that strikes nobody within this is reported as such.
@@ -63,6 +66,38 @@ struct Group {
     nodes: Vec<Option<Node>>,
     history: History,
     seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+/// A user of RPC who asks again and again, and when there was an answer.
+struct Answers {
+    moments: Arc<Mutex<Vec<Instant>>>,
+    asking: JoinHandle<()>,
+}
+
+impl Answers {
+    fn watch(client: Client) -> Self {
+        let moments = Arc::new(Mutex::new(Vec::new()));
+        let noted = moments.clone();
+        let asking = tokio::spawn(async move {
+            loop {
+                if client.height().await.is_ok() {
+                    noted.lock().push(Instant::now());
+                }
+                tokio::time::sleep(ASK_EVERY).await;
+            }
+        });
+        Self { moments, asking }
+    }
+
+    fn moments(&self) -> Vec<Instant> {
+        self.moments.lock().clone()
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        self.asking.abort();
+    }
 }
 
 /// Injects each fault into each actor in turn.
@@ -128,11 +163,15 @@ impl Group {
         Ok(children.into_iter().filter(|child| child.parent.is_none()).map(|child| child.name).collect())
     }
 
+    fn client(&self, index: usize) -> Result<Client> {
+        let (_, _, ports) = &self.homes.members[index];
+        Client::new(&format!("http://127.0.0.1:{}", ports.rpc)).map_err(|failure| anyhow::anyhow!("{failure}"))
+    }
+
     async fn load(&self, rate: u64, count: u64) -> Result<Load> {
         let chain_id = self.homes.genesis.chain_id;
         let signed = tokio::task::spawn_blocking(move || transfers(chain_id, count)).await??;
-        let client = |ports: Ports| Client::new(&format!("http://127.0.0.1:{}", ports.rpc)).map_err(|failure| anyhow::anyhow!("{failure}"));
-        let clients = self.ports().map(client).collect::<Result<_>>()?;
+        let clients = (0..self.nodes.len()).map(|index| self.client(index)).collect::<Result<_>>()?;
         Ok(Load::run(clients, self.history.clone(), signed, rate))
     }
 
@@ -152,6 +191,7 @@ impl Group {
         let from = Instant::now();
         let fault = FaultInjection { child: actor.to_owned(), kind: fault(kind)?, on: Strike::NextMessage };
         self.victim()?.inject(fault).context("inject")?;
+        let answers = Answers::watch(self.client(VICTIM)?);
         let ended = tokio::select! {
             struck = eventually("the fault struck", STRIKE_LIMIT.max(hang_limit(&self.snapshot()?, actor, kind)), async || {
                 (restarts(&self.snapshot().ok()?, actor) > before).then_some(())
@@ -170,6 +210,7 @@ impl Group {
         let others = (0..self.nodes.len()).filter(|index| *index != VICTIM).map(gap).max().unwrap_or_default();
         report.figure(format!("{what}: gap at the others"), ms(others), "ms");
         report.figure(format!("{what}: gap at itself"), ms(gap(VICTIM)), "ms");
+        report.figure(format!("{what}: gap in its RPC answers"), ms(longest_gap(&answers.moments(), from, until)), "ms");
         report.figure(format!("{what}: restarts"), restarts(&self.snapshot()?, actor).saturating_sub(before) as f64, "");
         if !is_struck {
             report.note(format!("{what}: no message came, so nothing was struck"));
