@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::Rng;
 
-use super::{SETTLE_LIMIT, START_LIMIT, Settings, check, check_load, keeps, observe};
+use super::{SETTLE_LIMIT, START_LIMIT, Settings, keeps, trial::Trial};
 use crate::{
-    load::Load,
     network::Network,
     report::Report,
     statistics::{ms, quantile},
@@ -34,16 +33,10 @@ pub struct KillAll {
 /// Kills all validators, so many times.
 pub async fn kill_all(settings: &Settings, options: KillAll) -> Result<Report> {
     let mut report = Report::of("kill-all");
-    let mut random = StdRng::seed_from_u64(settings.seed);
-    let mut network = settings.plan().make(&mut random)?;
-    network.start_all()?;
-    network.reach(1, START_LIMIT).await?;
-    let observer = observe(&network, settings.seed).await?;
-    observer.hears(network.validators.len(), START_LIMIT).await?;
-    let count = options.rate * ROUND_AT_MOST.as_secs() * u64::from(options.rounds);
-    let load = Load::start(&network, options.rate, count).await?;
+    let mut trial = Trial::start(settings, options.rate, ROUND_AT_MOST * options.rounds).await?;
     let (mut first, mut everybody) = (Vec::new(), Vec::new());
     for number in 0..options.rounds {
+        let Trial { network, load, random, .. } = &mut trial;
         tokio::time::sleep(Duration::from_millis(random.random_range(0..LONGEST_LIFE_MS))).await;
         network.kill_all();
         if number % EARLY_EVERY == EARLY_EVERY - 1 {
@@ -52,7 +45,7 @@ pub async fn kill_all(settings: &Settings, options: KillAll) -> Result<Report> {
             network.kill_all();
         }
         let acknowledged = load.acknowledged();
-        match resume(&mut network, &mut report).await {
+        match resume(network, &mut report).await {
             Ok((one, all)) => {
                 first.push(one);
                 everybody.push(all);
@@ -70,16 +63,12 @@ pub async fn kill_all(settings: &Settings, options: KillAll) -> Result<Report> {
             break;
         }
     }
-    let load = load.settle(SETTLE_LIMIT).await;
-    check_load(&load, &mut report);
-    check(&mut network, &observer, &mut report).await?;
     report.figure("rounds", first.len() as f64, "");
     for (what, samples) in [("restart until the first new block", first), ("restart until a new block at everybody", everybody)] {
         report.figure(format!("{what}, median"), ms(quantile(&samples, 500)), "ms");
         report.figure(format!("{what}, longest"), ms(quantile(&samples, 1_000)), "ms");
     }
-    observer.stop().await;
-    settings.finish(&mut network, &mut report);
+    trial.end(settings, &mut report).await?;
     Ok(report)
 }
 

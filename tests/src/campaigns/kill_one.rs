@@ -3,13 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::Rng;
 
-use super::{SETTLE_LIMIT, START_LIMIT, Settings, check, check_load, observe};
+use super::{Settings, trial::Trial};
 use crate::{
-    load::Load,
     network::Network,
-    observer::Observer,
     report::{Goal, Report},
     statistics::{longest_gap, ms, quantile},
     wait::eventually,
@@ -50,17 +48,10 @@ struct Round {
 /// Kills a random validator at a random moment, so many times.
 pub async fn kill_one(settings: &Settings, options: KillOne) -> Result<Report> {
     let mut report = Report::of("kill-one");
-    let mut random = StdRng::seed_from_u64(settings.seed);
-    let mut network = settings.plan().make(&mut random)?;
-    network.start_all()?;
-    network.reach(1, START_LIMIT).await?;
-    let observer = observe(&network, settings.seed).await?;
-    observer.hears(network.validators.len(), START_LIMIT).await?;
-    let count = options.rate * ROUND_AT_MOST.as_secs() * u64::from(options.rounds);
-    let load = Load::start(&network, options.rate, count).await?;
+    let mut trial = Trial::start(settings, options.rate, ROUND_AT_MOST * options.rounds).await?;
     let mut rounds = Vec::new();
     for number in 0..options.rounds {
-        match round(&mut network, &observer, options.away, &mut random).await {
+        match round(&mut trial, options.away).await {
             Ok(round) => rounds.push(round),
             Err(error) => {
                 report.fail(format!("round {number}: {error:#}"));
@@ -68,16 +59,12 @@ pub async fn kill_one(settings: &Settings, options: KillOne) -> Result<Report> {
             }
         }
     }
-    let load = load.settle(SETTLE_LIMIT).await;
-    check_load(&load, &mut report);
-    check(&mut network, &observer, &mut report).await?;
     show(&rounds, &mut report);
-    observer.stop().await;
-    settings.finish(&mut network, &mut report);
+    trial.end(settings, &mut report).await?;
     Ok(report)
 }
 
-async fn round(network: &mut Network, observer: &Observer, away: Duration, random: &mut StdRng) -> Result<Round> {
+async fn round(Trial { network, observer, random, .. }: &mut Trial, away: Duration) -> Result<Round> {
     let victim = random.random_range(0..network.validators.len());
     tokio::time::sleep(HEALTHY + Duration::from_millis(random.random_range(0..1_000))).await;
     let survivor = (victim + 1) % network.validators.len();

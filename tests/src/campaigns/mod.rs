@@ -6,6 +6,7 @@ mod kill_one;
 mod panics;
 mod restore;
 mod throughput;
+mod trial;
 
 use std::{path::PathBuf, time::Duration};
 
