@@ -18,6 +18,7 @@ mod changes;
 pub mod consensus;
 pub mod execution;
 pub mod halt;
+pub mod heads;
 pub mod ledger;
 pub mod mempool;
 pub mod p2p;

@@ -5,8 +5,12 @@ use std::{future::Future, sync::Arc};
 use alloy_eips::eip7840::BlobParams;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use primitives::Height;
+use tokio::sync::{broadcast, watch};
 
-use crate::{AccountState, BackendError, BlockRef, Call, Criterion, DecidedBlock, Found, Health, PeerStatus, SealedHeader, SyncStatus};
+use crate::{
+    Accessed, AccountState, BackendError, BlockRef, Call, Criterion, DecidedBlock, ForkSchedule, Found, Health, PeerStatus, PoolContent,
+    SealedHeader, SyncStatus,
+};
 
 /// The node behind the API. Cheap to clone; every method may be called from many requests at once.
 ///
@@ -20,6 +24,15 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// The blob parameters of the fork that is active at `timestamp` (Unix seconds).
     fn blob_params(&self, timestamp: u64) -> BlobParams;
+
+    /// The forks of this chain and when each begins.
+    fn forks(&self) -> ForkSchedule;
+
+    /// The height of the last block decided since this process began; whoever wakes reads the blocks themselves.
+    fn heads(&self) -> watch::Receiver<Height>;
+
+    /// Hashes of transactions as they become executable. A receiver that falls behind is told how many it missed.
+    fn pending(&self) -> broadcast::Receiver<B256>;
 
     /// The last decided block, from memory: this is asked more than anything else.
     fn head(&self) -> impl Future<Output = Result<SealedHeader, BackendError>> + Send;
@@ -53,6 +66,12 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// The least gas limit with which `call` succeeds.
     fn estimate_gas(&self, call: Call, at: BlockRef) -> impl Future<Output = Result<u64, BackendError>> + Send;
+
+    /// What `call` would read and write, and its gas when an access list names it; fails only where the call cannot be run at all.
+    fn access_list(&self, call: Call, at: BlockRef) -> impl Future<Output = Result<Accessed, BackendError>> + Send;
+
+    /// Transactions in the pool, of one sender or of all; [`BackendError::LimitExceeded`] where they are more than `max`.
+    fn pool(&self, sender: Option<Address>, max: usize) -> impl Future<Output = Result<PoolContent, BackendError>> + Send;
 
     /// Takes a signed transaction in its EIP-2718 form, blobs beside it in either wrapper. It answers with the hash
     /// once the transaction is journalled and synced.

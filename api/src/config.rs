@@ -8,8 +8,8 @@ use opentelemetry::metrics::Meter;
 pub const MAX_BODY_BYTES: usize = 5 << 20;
 /// Bytes of one response.
 pub const MAX_RESPONSE_BYTES: usize = 32 << 20;
-/// Calls in one batch.
-pub const MAX_BATCH: u32 = 100;
+/// Calls in one batch: what geth takes and viem sends.
+pub const MAX_BATCH: u32 = 1_000;
 /// Calls of one batch, or of one WebSocket, that are answered at the same time.
 pub const MAX_CALLS_IN_FLIGHT: usize = 16;
 /// Blocks that one `eth_getLogs` may span.
@@ -18,6 +18,30 @@ pub const MAX_LOG_BLOCKS: u64 = 10_000;
 pub const MAX_LOGS: usize = 10_000;
 /// Addresses, and values of one topic, that one filter may name.
 pub const MAX_FILTER_VALUES: usize = 1_000;
+/// Filters that stand at the same time, over all clients.
+pub const MAX_FILTERS: usize = 1_024;
+/// Addresses and topics that all standing filters may name together.
+pub const MAX_STANDING_VALUES: usize = 100_000;
+/// A filter that nobody polls for this long is removed.
+pub const FILTER_LIFETIME: Duration = Duration::from_secs(300);
+/// Blocks, or waiting transactions, that one poll of a filter covers; the next poll goes on behind them.
+pub const MAX_POLLED: u64 = 10_000;
+/// Subscriptions of one WebSocket.
+pub const MAX_SUBSCRIPTIONS: usize = 64;
+/// Addresses and topics that all subscriptions of one WebSocket may name together.
+pub const MAX_SUBSCRIBED_VALUES: usize = 5_000;
+/// A subscriber that is this many blocks behind is cut.
+pub const MAX_BLOCKS_BEHIND: u64 = 128;
+/// How often a subscriber of `syncing` is looked after.
+pub const SYNC_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long `eth_sendRawTransactionSync` waits for the receipt when the client does not say.
+pub const RECEIPT_WAIT: Duration = Duration::from_secs(2);
+/// The longest it waits; less than a call may take.
+pub const MAX_RECEIPT_WAIT: Duration = Duration::from_secs(20);
+/// Clients that wait for a receipt at the same time.
+pub const MAX_RECEIPT_WAITS: usize = 64;
+/// Transactions that one `txpool_content` or `txpool_inspect` lists.
+pub const MAX_POOL_LISTED: usize = 10_000;
 /// Blocks that one `eth_feeHistory` covers.
 pub const MAX_FEE_HISTORY_BLOCKS: u64 = 1_024;
 /// The same when percentiles of rewards are wanted: every block and its receipts are read for them.

@@ -5,7 +5,7 @@
 //!                |                                                          |
 //!                |                     REST: /health /livez /readyz /v1/..  |  JSON-RPC: POST /, WebSocket /
 //!                v                                                          v
-//!           joined by `serve` before it returns                        eth_*, net_*, web3_*, debug_*
+//!           joined by `serve` before it returns                        eth_*, net_*, web3_*, txpool_*, debug_*
 //! ```
 //!
 //! Everything it says comes from a [`Backend`], which the node implements; this crate opens no database and knows
@@ -17,13 +17,17 @@ mod config;
 mod door;
 mod error;
 mod eth;
+mod filters;
 mod http;
+mod identifier;
 mod metrics;
+mod news;
 mod rejection;
 mod revert;
 mod rpc;
 mod serve;
 mod status;
+mod subscriptions;
 mod time;
 mod values;
 
@@ -37,4 +41,4 @@ pub use status::{
     ActorsHealth, BlobsHealth, BlockchainHealth, ChainHealth, ClockHealth, ConsensusHealth, Criterion, Direction, Health, LastSigned, MempoolHealth,
     P2pHealth, PeerStatus, Signing, Status, StorageHealth, SyncHealth, UnixSeconds,
 };
-pub use values::{AccountState, BlockRef, Call, DecidedBlock, Found, SealedHeader, SyncStatus};
+pub use values::{Accessed, AccountState, BlockRef, Call, DecidedBlock, Fork, ForkSchedule, Found, PoolContent, SealedHeader, SyncStatus};

@@ -12,14 +12,21 @@ use opentelemetry::{
 pub(crate) struct Metrics {
     requests: Counter<u64>,
     seconds: Histogram<f64>,
+    cut: Counter<u64>,
 }
 
 impl Metrics {
     pub fn new(meter: &Meter) -> Self {
         Self {
             requests: meter.u64_counter("api_requests_total").with_description("Requests answered, by method and result").build(),
+            cut: meter.u64_counter("api_subscribers_cut_total").with_description("WebSockets closed because their client was too slow").build(),
             seconds: meter.f64_histogram("api_request_seconds").with_description("Time to answer a request, by method").build(),
         }
+    }
+
+    /// A subscriber was too slow.
+    pub fn cut(&self) {
+        self.cut.add(1, &[]);
     }
 
     /// `method` is one of ours or `unknown`, never a client's text: labels must stay few.

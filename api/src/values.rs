@@ -1,5 +1,7 @@
 //! What the API asks a node, and what the node answers.
 
+use std::sync::Arc;
+
 use alloy_eips::{eip2930::AccessList, eip7702::SignedAuthorization};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use primitives::{Block, Header, Height, RecoveredTransaction};
@@ -71,4 +73,42 @@ pub struct Call {
 pub enum SyncStatus {
     Synced,
     Syncing { starting: Height, current: Height, highest: Height },
+}
+
+/// What a call would touch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accessed {
+    pub list: AccessList,
+    /// Gas used by the call when it brings the list along.
+    pub gas_used: u64,
+    /// Why the call would fail.
+    pub failure: Option<String>,
+}
+
+/// Transactions that wait, each sender's in order of nonce.
+#[derive(Clone, Debug, Default)]
+pub struct PoolContent {
+    /// Executable one after the other.
+    pub pending: Vec<Arc<RecoveredTransaction>>,
+    /// Waiting for an earlier nonce.
+    pub queued: Vec<Arc<RecoveredTransaction>>,
+}
+
+/// Rules that begin at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fork {
+    Cancun,
+    Prague,
+    Osaka,
+}
+
+/// When the rules of a chain change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForkSchedule {
+    /// Hash of block 0.
+    pub genesis: B256,
+    /// Unix seconds of block 0.
+    pub genesis_time: u64,
+    /// Forks with their activation in Unix seconds, in their order; the first is active from the beginning.
+    pub forks: Vec<(Fork, u64)>,
 }

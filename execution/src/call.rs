@@ -11,7 +11,7 @@ use revm::{
     context::{
         TxEnv,
         either::Either,
-        result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction, OutOfGasError},
+        result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction, OutOfGasError, ResultAndState},
     },
     database::{State, WrapDatabaseRef},
     interpreter::{InstructionResult, Interpreter},
@@ -95,8 +95,13 @@ impl Simulation<'_> {
         })
     }
 
-    /// The state between calls is thrown away; `gas` is what this one may use.
+    /// How a call ends that may use `gas`.
     pub(crate) fn run(&self, request: &CallRequest, gas: u64) -> Result<ExecutionResult, CallError> {
+        Ok(self.transact(request, gas)?.result)
+    }
+
+    /// The same with what it touched. The state between calls is thrown away.
+    pub(crate) fn transact(&self, request: &CallRequest, gas: u64) -> Result<ResultAndState, CallError> {
         let failure = OnceLock::new();
         let database = Database::new(self.state, &failure);
         let state = State::builder().with_database(WrapDatabaseRef(&database)).build();
@@ -113,7 +118,7 @@ impl Simulation<'_> {
             return Err(error.into());
         }
         match result {
-            Ok(outcome) => Ok(outcome.result),
+            Ok(outcome) => Ok(outcome),
             Err(EVMError::Transaction(error)) => Err(CallError::Refused(error)),
             Err(error) => Err(CallError::Failed(error.to_string())),
         }
@@ -135,10 +140,7 @@ impl Simulation<'_> {
 
     fn transaction(&self, request: &CallRequest, gas_limit: u64) -> Result<TxEnv, CallError> {
         let caller = request.from.unwrap_or_default();
-        let nonce = match request.nonce {
-            Some(nonce) => nonce,
-            None => self.state.account(&caller)?.unwrap_or_default().nonce,
-        };
+        let nonce = self.nonce(request)?;
         let has_fees = request.max_fee_per_gas.is_some() || request.max_priority_fee_per_gas.is_some();
         Ok(TxEnv {
             tx_type: type_of(request, has_fees),
@@ -155,6 +157,14 @@ impl Simulation<'_> {
             authorization_list: request.authorization_list.iter().cloned().map(Either::Left).collect(),
             ..TxEnv::default()
         })
+    }
+
+    /// The nonce that is asked for, or the caller's next.
+    pub(crate) fn nonce(&self, request: &CallRequest) -> Result<u64, CallError> {
+        match request.nonce {
+            Some(nonce) => Ok(nonce),
+            None => Ok(self.state.account(&request.from.unwrap_or_default())?.unwrap_or_default().nonce),
+        }
     }
 
     /// The most the caller would pay, in wei per gas.

@@ -4,6 +4,7 @@
 //! by; it has no runtime, opens nothing and asks nobody.
 //! Recovering senders and hashing large changes is spread over all cores by rayon's threads, which engines share.
 
+mod access_list;
 pub mod admission;
 mod branches;
 mod call;
@@ -31,6 +32,7 @@ mod tests;
 mod trie;
 mod verdict;
 
+pub use access_list::AccessListOutcome;
 pub use call::{CallError, CallOutcome, CallRequest, Simulation};
 pub use cancel::Cancel;
 pub use chain::Chain;

@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use alloy_consensus::{Sealable, Transaction as _, transaction::SignerRecoverable};
 use alloy_eips::eip7840::BlobParams;
-use api::{AccountState, BackendError, BlockRef, Call, Criterion, DecidedBlock, Found, Health, PeerStatus, Rejection, SealedHeader, SyncStatus};
+use api::{
+    Accessed, AccountState, BackendError, BlockRef, Call, Criterion, DecidedBlock, Fork, ForkSchedule, Found, Health, PeerStatus, PoolContent,
+    Rejection, SealedHeader, SyncStatus,
+};
 use arc_swap::ArcSwapOption;
 use execution::{CallOutcome, StateReader};
 use primitives::{Address, B256, Block, Body, Bytes, Clock, Genesis, Height, U256};
 use supervision::Snapshots;
+use tokio::sync::{broadcast, watch};
 
 use super::{
     convert, fees, health,
@@ -18,6 +22,7 @@ use super::{
 use crate::{
     admission::Admission,
     consensus::ConsensusView,
+    heads::Heads,
     ledger::Ledger,
     mempool::MempoolMailbox,
     p2p::{Door, Peers},
@@ -36,6 +41,7 @@ pub struct Sources {
     pub ledger: Ledger,
     pub admission: Arc<Admission>,
     pub mempool: MempoolMailbox,
+    pub heads: Heads,
     pub peers: Peers,
     pub door: Door,
     pub consensus: ConsensusView,
@@ -108,6 +114,21 @@ impl api::Backend for Backend {
 
     fn blob_params(&self, timestamp: u64) -> BlobParams {
         self.sources.admission.chain().blob_params(timestamp)
+    }
+
+    fn forks(&self) -> ForkSchedule {
+        let genesis = &self.sources.genesis;
+        let later = [(Fork::Prague, genesis.forks.prague), (Fork::Osaka, genesis.forks.osaka)];
+        let forks = later.into_iter().filter_map(|(fork, activation)| Some((fork, activation?)));
+        ForkSchedule { genesis: genesis.hash(), genesis_time: genesis.timestamp, forks: std::iter::once((Fork::Cancun, 0)).chain(forks).collect() }
+    }
+
+    fn heads(&self) -> watch::Receiver<Height> {
+        self.sources.heads.heights()
+    }
+
+    fn pending(&self) -> broadcast::Receiver<B256> {
+        self.sources.heads.pending()
     }
 
     async fn head(&self) -> Result<SealedHeader, BackendError> {
@@ -198,6 +219,18 @@ impl api::Backend for Backend {
     async fn estimate_gas(&self, call: Call, at: BlockRef) -> Result<u64, BackendError> {
         let request = convert::call(call);
         self.simulator.run(at, move |simulation| simulation.estimate_gas(&request)).await?.map_err(convert::call_error)
+    }
+
+    async fn access_list(&self, call: Call, at: BlockRef) -> Result<Accessed, BackendError> {
+        let request = convert::call(call);
+        let outcome = self.simulator.run(at, move |simulation| simulation.access_list(&request)).await?.map_err(convert::call_error)?;
+        Ok(Accessed { list: outcome.list, gas_used: outcome.gas_used, failure: outcome.failure })
+    }
+
+    async fn pool(&self, sender: Option<Address>, max: usize) -> Result<PoolContent, BackendError> {
+        let content = self.sources.mempool.content(sender, max).await.map_err(convert::asked)?;
+        let content = content.map_err(|many| BackendError::LimitExceeded(format!("{many}; ask for one sender with txpool_contentFrom")))?;
+        Ok(PoolContent { pending: content.pending, queued: content.queued })
     }
 
     async fn submit(&self, raw: Bytes) -> Result<B256, BackendError> {

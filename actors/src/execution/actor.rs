@@ -16,6 +16,7 @@ use wire::{Message as Wire, Status};
 use super::{BuiltBlock, CommitFailure, Decided, ExecutionMailbox, ExecutionMetrics, mailbox::Message, rows::rows};
 use crate::{
     admission::Admission,
+    heads::Heads,
     ledger::Ledger,
     mempool::{self, MempoolMailbox},
     p2p::Peers,
@@ -36,6 +37,8 @@ pub struct Parts {
     pub mempool: MempoolMailbox,
     pub proposals: ProposalsMailbox,
     pub peers: Peers,
+    /// Told of every committed block.
+    pub heads: Heads,
     pub clock: Arc<dyn Clock>,
     pub metrics: ExecutionMetrics,
     /// Who gets the tips of blocks built here.
@@ -161,6 +164,7 @@ impl Execution {
             }
             !is_over
         });
+        self.parts.heads.committed(height);
         self.parts.peers.say(None, Wire::Status(Status { height, hash: changes.hash }));
         let told = [self.parts.proposals.committed(height).await, self.parts.mempool.committed(self.for_mempool(changes)).await];
         for error in told.into_iter().filter_map(Result::err) {

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     admission::Admission,
+    heads::Heads,
     ledger::Ledger,
     p2p::Peers,
     storage::{Batch, Keyspace, StorageMailbox},
@@ -46,6 +47,8 @@ pub struct Parts {
     pub admission: Arc<Admission>,
     pub storage: StorageMailbox,
     pub peers: Peers,
+    /// Told of transactions as they become executable.
+    pub heads: Heads,
     pub metrics: MempoolMetrics,
     /// Shows whether some executable transaction waits.
     pub waiting: Waiting,
@@ -111,6 +114,7 @@ impl supervision::Actor for Mempool {
             Message::Find(hash, reply) => answer(reply, self.pool.get(&hash).cloned()),
             Message::Count(reply) => answer(reply, self.counts()),
             Message::NextNonce(sender, reply) => answer(reply, self.pool.pending_nonce(&sender)),
+            Message::Content(sender, max, reply) => answer(reply, self.pool.content(sender, max)),
         }
         self.write(context);
         self.tell();
@@ -153,6 +157,8 @@ impl Mempool {
         }
         let gone = rows.iter().map(|(hash, _)| *hash).filter(|hash| !mempool.pool.contains(hash));
         mempool.unremoved = gone.collect();
+        // They were news in an earlier life.
+        mempool.pool.senders().iter().for_each(|sender| drop(mempool.pool.newly_executable(sender)));
         info!(transactions = mempool.pool.len(), removed = mempool.unremoved.len(), "mempool read back");
         Ok(mempool)
     }
@@ -216,7 +222,9 @@ impl Mempool {
 
     /// Rows of included transactions left with the block; the others' rows leave with the next write.
     fn committed(&mut self, committed: Committed) {
+        let touched: Vec<Address> = committed.accounts.iter().map(|(address, _)| *address).collect();
         let gone = self.pool.committed(committed.accounts, committed.base_fee);
+        self.announce(touched);
         let (included, others): (Vec<_>, Vec<_>) = gone.into_iter().partition(|hash| committed.included.contains(hash));
         // Rows that were written beside the block left with nobody.
         let beside = self.writing.iter().flat_map(|write| &write.pooled).filter(|pooled| committed.included.contains(&pooled.hash));
@@ -281,7 +289,15 @@ impl Mempool {
             }
         }
         if outcome.is_ok() {
+            self.announce(written.iter().map(|pooled| pooled.transaction.signer()));
             self.offer(written.iter().map(|pooled| pooled.transaction.inner().encoded_2718().into()));
+        }
+    }
+
+    /// What became executable, now that something happened to `senders`.
+    fn announce(&mut self, senders: impl IntoIterator<Item = Address>) {
+        for sender in senders.into_iter().collect::<HashSet<_>>() {
+            self.parts.heads.executable(self.pool.newly_executable(&sender));
         }
     }
 

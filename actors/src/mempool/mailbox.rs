@@ -5,7 +5,10 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use primitives::{Address, B256, Bytes, RecoveredTransaction};
 use supervision::{AskError, Lane, MailboxLimits, Reply};
 
-use super::{Pooled, Rejected, Sender};
+use super::{
+    Pooled, Rejected, Sender,
+    pool::{Content, TooMany},
+};
 
 /// How long a client waits for its transaction to be on disk.
 const SUBMIT_LIMIT: Duration = Duration::from_secs(10);
@@ -45,6 +48,7 @@ pub(super) enum Message {
     Find(B256, Reply<Option<Pooled>>),
     Count(Reply<Counts>),
     NextNonce(Address, Reply<Option<u64>>),
+    Content(Option<Address>, usize, Reply<Result<Content, TooMany>>),
 }
 
 impl supervision::Message for Message {
@@ -61,6 +65,7 @@ impl supervision::Message for Message {
             Self::Find(..) => "Find",
             Self::Count(_) => "Count",
             Self::NextNonce(..) => "NextNonce",
+            Self::Content(..) => "Content",
         }
     }
 
@@ -122,6 +127,11 @@ impl MempoolMailbox {
     /// The nonce after all transactions of `sender` that wait without a gap; none when nothing of it waits.
     pub async fn next_nonce(&self, sender: Address) -> Result<Option<u64>, AskError> {
         self.address.ask(ANSWER_LIMIT, |reply| Message::NextNonce(sender, reply)).await
+    }
+
+    /// What waits, of `sender` or of everybody, unless that is more than `max` transactions.
+    pub async fn content(&self, sender: Option<Address>, max: usize) -> Result<Result<Content, TooMany>, AskError> {
+        self.address.ask(ANSWER_LIMIT, |reply| Message::Content(sender, max, reply)).await
     }
 }
 

@@ -13,6 +13,7 @@
 //! | `Find`      | api          | the transaction, if it waits here                  |
 //! | `Count`     | api, health  | how many are executable, how many wait for others  |
 //! | `NextNonce` | api          | the nonce after all that wait without a gap        |
+//! | `Content`   | api          | all that wait, of one sender or of all             |
 //!
 //! A transaction is acknowledged, and passed on to peers, after it is on disk; all that arrive during one write go into
 //! the next one together. Lost on a crash: the message in hand. What was acknowledged is read back from storage.
@@ -27,6 +28,6 @@ mod waiting;
 pub use actor::{Parts, child};
 pub use mailbox::{Committed, Counts, MempoolMailbox};
 pub use metrics::MempoolMetrics;
-pub use pool::{Limits, Pooled, Sender};
+pub use pool::{Content, Limits, Pooled, Sender, TooMany};
 pub use rejected::Rejected;
 pub use waiting::Waiting;

@@ -48,6 +48,23 @@ pub struct Pooled {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Displaced(pub Vec<B256>);
 
+/// What waits, each sender's in order of nonce.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    /// Executable one after the other.
+    pub pending: Vec<Arc<RecoveredTransaction>>,
+    /// Waiting for an earlier nonce.
+    pub queued: Vec<Arc<RecoveredTransaction>>,
+}
+
+/// More waits than one answer may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{waiting} transactions wait, at most {max} are listed")]
+pub struct TooMany {
+    pub waiting: usize,
+    pub max: usize,
+}
+
 /// Transactions waiting for a block.
 #[derive(Debug)]
 pub struct Pool {
@@ -63,6 +80,8 @@ pub struct Pool {
 struct Queue {
     sender: Sender,
     by_nonce: BTreeMap<u64, Entry>,
+    /// Everything from the sender's next nonce up to but without this one waits, and was said to be executable.
+    announced: u64,
 }
 
 #[derive(Debug)]
@@ -70,6 +89,8 @@ struct Entry {
     pooled: Pooled,
     /// Blocks that were made while this was executable and did not take it.
     passed_by: u32,
+    /// Whether it was said to have become executable.
+    is_announced: bool,
 }
 
 impl Pool {
@@ -107,7 +128,8 @@ impl Pool {
         self.by_hash.insert(pooled.hash, (address, nonce));
         let queue = self.queues.entry(address).or_default();
         queue.sender = sender;
-        queue.by_nonce.insert(nonce, Entry { pooled, passed_by: 0 });
+        queue.announced = queue.announced.min(nonce);
+        queue.by_nonce.insert(nonce, Entry { pooled, passed_by: 0, is_announced: false });
         Ok(displaced)
     }
 
@@ -170,18 +192,52 @@ impl Pool {
 
     /// The nonce after the last one that waits without a gap, if any waits.
     pub fn pending_nonce(&self, sender: &Address) -> Option<u64> {
-        let queue = self.queues.get(sender)?;
-        let mut next = queue.sender.nonce;
-        while queue.by_nonce.contains_key(&next) {
-            next += 1;
-        }
-        Some(next)
+        Some(self.queues.get(sender)?.first_gap())
     }
 
     /// How many are executable one after the other, and how many wait for an earlier nonce.
     pub fn counts(&self) -> (usize, usize) {
         let pending = self.queues.values().map(|queue| (queue.sender.nonce..).take_while(|nonce| queue.by_nonce.contains_key(nonce)).count()).sum();
         (pending, self.len() - pending)
+    }
+
+    /// What waits, of `sender` or of everybody.
+    pub fn content(&self, sender: Option<Address>, max: usize) -> Result<Content, TooMany> {
+        let queues: Vec<&Queue> = match sender {
+            Some(sender) => self.queues.get(&sender).into_iter().collect(),
+            None => self.queues.values().collect(),
+        };
+        let waiting = queues.iter().map(|queue| queue.by_nonce.len()).sum();
+        if max < waiting {
+            return Err(TooMany { waiting, max });
+        }
+        let mut content = Content::default();
+        for queue in queues {
+            let first_gap = queue.first_gap();
+            for (nonce, entry) in &queue.by_nonce {
+                let part = if *nonce < first_gap { &mut content.pending } else { &mut content.queued };
+                part.push(entry.pooled.transaction.clone());
+            }
+        }
+        Ok(content)
+    }
+
+    /// Those of `sender` that have become executable, one after the other, since this was last asked.
+    pub fn newly_executable(&mut self, sender: &Address) -> Vec<B256> {
+        let Some(queue) = self.queues.get_mut(sender) else { return Vec::new() };
+        queue.announced = queue.announced.max(queue.sender.nonce);
+        let mut news = Vec::new();
+        while let Some(entry) = queue.by_nonce.get_mut(&queue.announced) {
+            let was_announced = std::mem::replace(&mut entry.is_announced, true);
+            news.extend((!was_announced).then_some(entry.pooled.hash));
+            queue.announced += 1;
+        }
+        news
+    }
+
+    /// Everybody of whom something waits.
+    pub fn senders(&self) -> Vec<Address> {
+        self.queues.keys().copied().collect()
     }
 
     fn admit(&self, pooled: &Pooled, sender: Sender) -> Result<(), Rejected> {
@@ -243,6 +299,7 @@ impl Pool {
     fn remove(&mut self, sender: &Address, nonce: u64) -> Option<Pooled> {
         let queue = self.queues.get_mut(sender)?;
         let pooled = queue.by_nonce.remove(&nonce)?.pooled;
+        queue.announced = queue.announced.min(nonce);
         if queue.by_nonce.is_empty() {
             self.queues.remove(sender);
         }
@@ -272,6 +329,15 @@ impl Pool {
 }
 
 impl Queue {
+    /// The first nonce from the sender's next on that does not wait here.
+    fn first_gap(&self) -> u64 {
+        let mut next = self.sender.nonce;
+        while self.by_nonce.contains_key(&next) {
+            next += 1;
+        }
+        next
+    }
+
     /// What the transactions from `first` up to but without `nonce` may cost together.
     fn cost_before(&self, nonce: u64, first: u64) -> U256 {
         self.by_nonce.range(first..nonce).fold(U256::ZERO, |sum, (_, entry)| sum.saturating_add(cost(&entry.pooled)))
@@ -390,6 +456,37 @@ mod tests {
         best(&pool, &[(3, 0)]);
         assert_eq!(pool.counts(), (2, 1));
         assert!(!pool_of(&[(1, 1, 50), (2, 0, 9)]).is_waiting(8));
+    }
+
+    #[test]
+    fn each_transaction_is_news_once_when_it_becomes_executable() {
+        let mut pool = pool_of(&[(1, 1, 50)]);
+        let sender = Address::repeat_byte(1);
+        let news = |pool: &mut Pool| pool.newly_executable(&sender);
+        assert!(news(&mut pool).is_empty());
+        pool.insert(pooled(1, 0, 50), RICH).unwrap();
+        assert_eq!(news(&mut pool), [pooled(1, 0, 50).hash, pooled(1, 1, 50).hash]);
+        assert!(news(&mut pool).is_empty());
+        pool.insert(pooled(1, 0, 60), RICH).unwrap();
+        assert_eq!(news(&mut pool), [pooled(1, 0, 60).hash]);
+        pool.discard(&[pooled(1, 0, 60).hash]);
+        pool.insert(pooled(1, 2, 50), RICH).unwrap();
+        assert!(news(&mut pool).is_empty());
+        pool.committed([(sender, Sender { nonce: 1, ..RICH })], 10);
+        assert_eq!(news(&mut pool), [pooled(1, 2, 50).hash]);
+        assert!(pool.newly_executable(&Address::repeat_byte(9)).is_empty());
+    }
+
+    #[test]
+    fn what_waits_is_listed_in_its_two_parts_up_to_a_limit() {
+        let pool = pool_of(&[(1, 0, 50), (1, 2, 50), (2, 1, 50)]);
+        let nonces = |part: &[Arc<RecoveredTransaction>]| part.iter().map(|transaction| transaction.nonce()).collect::<Vec<_>>();
+        let of_one = pool.content(Some(Address::repeat_byte(1)), 2).unwrap();
+        assert_eq!((nonces(&of_one.pending), nonces(&of_one.queued)), (vec![0], vec![2]));
+        let all = pool.content(None, 3).unwrap();
+        assert_eq!((all.pending.len(), all.queued.len()), (1, 2));
+        assert_eq!(pool.content(None, 2), Err(TooMany { waiting: 3, max: 2 }));
+        assert_eq!(pool.content(Some(Address::repeat_byte(9)), 0), Ok(Content::default()));
     }
 
     #[test]

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use alloy_consensus::Sealed;
-use alloy_eips::{BlockId, BlockNumberOrTag};
-use alloy_primitives::{B256, Bytes, U64, U256};
+use alloy_primitives::{B256, U64, U256};
 use alloy_rpc_types_eth::{Block, BlockTransactions, Header, Transaction};
 use jsonrpsee::types::ErrorObjectOwned;
+use primitives::Height;
 
-use super::{block_id, quantity::quantity, transactions};
-use crate::{Backend, BackendError, BlockRef, DecidedBlock, rpc::Params};
+use super::{block_id, logs, quantity::quantity, transactions};
+use crate::{Backend, BackendError, BlockRef, DecidedBlock, SealedHeader, news::NewBlock, rpc::Params};
 
 type Found<T> = Result<Option<T>, ErrorObjectOwned>;
 type RpcBlock = Block<Transaction<primitives::Transaction>>;
 
 pub(super) async fn by_number<B: Backend>(backend: &B, params: Params<'_>) -> Found<RpcBlock> {
     let params = params.named(&["block", "fullTransactions"])?;
-    let block = block_id::by_number(params.required::<BlockNumberOrTag>(0)?);
+    let block = block_id::by_id(Some(params.required(0)?));
     let is_full = params.optional(1)?.unwrap_or_default();
     Ok(backend.block(block).await?.map(|block| show(&block, is_full)))
 }
@@ -29,7 +29,7 @@ pub(super) async fn by_hash<B: Backend>(backend: &B, params: Params<'_>) -> Foun
 }
 
 pub(super) async fn transaction_count_by_number<B: Backend>(backend: &B, params: Params<'_>) -> Found<U64> {
-    let block = block_id::by_number(params.named(&["block"])?.required(0)?);
+    let block = block_id::by_id(Some(params.named(&["block"])?.required(0)?));
     Ok(backend.block(block).await?.map(count))
 }
 
@@ -38,15 +38,22 @@ pub(super) async fn transaction_count_by_hash<B: Backend>(backend: &B, params: P
     Ok(backend.block(block).await?.map(count))
 }
 
-pub(super) async fn raw_block<B: Backend>(backend: &B, params: Params<'_>) -> Result<Bytes, ErrorObjectOwned> {
-    let block = block_id::by_id(Some(params.named(&["block"])?.required::<BlockId>(0)?));
-    Ok(backend.raw_block(block).await?.ok_or(BackendError::UnknownBlock)?)
+pub(super) async fn header_by_number<B: Backend>(backend: &B, params: Params<'_>) -> Found<Header> {
+    let block = block_id::by_id(Some(params.named(&["block"])?.required(0)?));
+    Ok(backend.header(block).await?.map(Header::from_sealed))
 }
 
-pub(super) async fn raw_header<B: Backend>(backend: &B, params: Params<'_>) -> Result<Bytes, ErrorObjectOwned> {
-    let block = block_id::by_id(Some(params.named(&["block"])?.required::<BlockId>(0)?));
-    let header = backend.header(block).await?.ok_or(BackendError::UnknownBlock)?;
-    Ok(alloy_rlp::encode(header.inner()).into())
+pub(super) async fn header_by_hash<B: Backend>(backend: &B, params: Params<'_>) -> Found<Header> {
+    let block = BlockRef::Hash(params.named(&["blockHash"])?.required(0)?);
+    Ok(backend.header(block).await?.map(Header::from_sealed))
+}
+
+/// A block as subscribers hear of it.
+pub(crate) async fn new_block<B: Backend>(backend: &B, height: Height) -> Result<NewBlock, BackendError> {
+    let header: SealedHeader = backend.header(BlockRef::Height(height)).await?.ok_or(BackendError::UnknownBlock)?;
+    let logs = logs::of_block(backend, &header).await?;
+    let head = serde_json::value::to_raw_value(&Header::from_sealed(header)).map_err(|error| BackendError::Internal(error.to_string()))?;
+    Ok(NewBlock { head, logs })
 }
 
 fn count(block: Arc<DecidedBlock>) -> U64 {

@@ -24,7 +24,7 @@ pub(super) async fn estimate_gas<B: Backend>(backend: &B, params: Params<'_>) ->
     Ok(quantity(backend.estimate_gas(call, block_id::by_id(block)).await?))
 }
 
-fn read<B: Backend>(backend: &B, params: Params<'_>) -> Result<(Call, Option<BlockId>), ErrorObjectOwned> {
+pub(super) fn read<B: Backend>(backend: &B, params: Params<'_>) -> Result<(Call, Option<BlockId>), ErrorObjectOwned> {
     let params = params.named(NAMES)?;
     let request: TransactionRequest = params.required(0)?;
     let block = params.optional(1)?;

@@ -17,21 +17,48 @@ const PAGE: u64 = 500;
 pub(super) async fn logs<B: Backend>(backend: &B, params: Params<'_>) -> Result<Vec<Log>, ErrorObjectOwned> {
     let filter: Filter = params.named(&["filter"])?.required(0)?;
     check(&filter)?;
+    find(backend, &filter).await
+}
+
+/// Everything that `filter`, which is checked, matches.
+pub(super) async fn find<B: Backend>(backend: &B, filter: &Filter) -> Result<Vec<Log>, ErrorObjectOwned> {
     let mut found = Vec::new();
     match filter.block_option {
         FilterBlockOption::AtBlockHash(hash) => {
             let header = backend.header(BlockRef::Hash(hash)).await?.ok_or(BackendError::UnknownBlock)?;
-            search(backend, &filter, &header, &mut found).await?;
+            search(backend, filter, &header, &mut found).await?;
         }
         FilterBlockOption::Range { from_block, to_block } => {
             let (first, last) = range(backend, from_block, to_block).await?;
-            scan(backend, &filter, first, last, &mut found).await?;
+            scan(backend, filter, first, last, &mut found).await?;
         }
     }
     Ok(found)
 }
 
-fn check(filter: &Filter) -> Result<(), ErrorObjectOwned> {
+/// The logs of the blocks from `first` to `last`, both included.
+pub(super) async fn between<B: Backend>(backend: &B, filter: &Filter, first: Height, last: Height) -> Result<Vec<Log>, ErrorObjectOwned> {
+    let mut found = Vec::new();
+    scan(backend, filter, first, last, &mut found).await?;
+    Ok(found)
+}
+
+/// All logs of one block.
+pub(super) async fn of_block<B: Backend>(backend: &B, header: &SealedHeader) -> Result<Vec<Log>, BackendError> {
+    if header.inner().logs_bloom.is_zero() {
+        return Ok(Vec::new());
+    }
+    let height = Height(header.inner().number);
+    let block = backend.block(BlockRef::Height(height)).await?.ok_or(BackendError::UnknownBlock)?;
+    let receipts = backend.receipts(height).await?.ok_or(BackendError::UnknownBlock)?;
+    let mut logs = Vec::new();
+    for (index, receipt) in receipts.iter().enumerate() {
+        logs.extend(receipts::logs(&block, index, receipt, logs.len() as u64));
+    }
+    Ok(logs)
+}
+
+pub(super) fn check(filter: &Filter) -> Result<(), ErrorObjectOwned> {
     let max = config::MAX_FILTER_VALUES;
     if max < filter.address.len() {
         return Err(invalid(format!("invalid argument 0 (filter): {} addresses, want at most {max}", filter.address.len())));

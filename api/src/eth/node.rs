@@ -1,5 +1,7 @@
 //! Who and where we are.
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::{Address, B256, Bytes, U64, keccak256};
 use jsonrpsee::types::ErrorObjectOwned;
 use serde::Serialize;
@@ -28,7 +30,7 @@ pub(super) async fn accounts<B: Backend>(_: &B, params: Params<'_>) -> Found<[Ad
 /// `false`, or how far it has come.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum Syncing {
+pub(crate) enum Syncing {
     No(bool),
     #[serde(rename_all = "camelCase")]
     Yes {
@@ -40,12 +42,33 @@ pub(super) enum Syncing {
 
 pub(super) async fn syncing<B: Backend>(backend: &B, params: Params<'_>) -> Found<Syncing> {
     params.none()?;
-    Ok(match backend.sync_status().await? {
-        SyncStatus::Synced => Syncing::No(false),
-        SyncStatus::Syncing { starting, current, highest } => {
-            Syncing::Yes { starting_block: quantity(starting.0), current_block: quantity(current.0), highest_block: quantity(highest.0) }
+    Ok(backend.sync_status().await?.into())
+}
+
+impl From<SyncStatus> for Syncing {
+    fn from(status: SyncStatus) -> Self {
+        match status {
+            SyncStatus::Synced => Self::No(false),
+            SyncStatus::Syncing { starting, current, highest } => {
+                Self::Yes { starting_block: quantity(starting.0), current_block: quantity(current.0), highest_block: quantity(highest.0) }
+            }
         }
-    })
+    }
+}
+
+/// What subscribers of `syncing` hear: `false`, or that it began and how far it is.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum SyncNews {
+    Over(bool),
+    Begun { syncing: bool, status: Syncing },
+}
+
+pub(crate) fn sync_news(status: SyncStatus) -> SyncNews {
+    match status {
+        SyncStatus::Synced => SyncNews::Over(false),
+        SyncStatus::Syncing { .. } => SyncNews::Begun { syncing: true, status: status.into() },
+    }
 }
 
 pub(super) async fn network<B: Backend>(backend: &B, params: Params<'_>) -> Found<String> {
@@ -61,6 +84,13 @@ pub(super) async fn listening<B: Backend>(backend: &B, params: Params<'_>) -> Fo
 pub(super) async fn peer_count<B: Backend>(backend: &B, params: Params<'_>) -> Found<U64> {
     params.none()?;
     Ok(quantity(backend.health().await.chain.p2p.peers))
+}
+
+/// The name spaces of the methods, each with its version.
+pub(super) async fn modules<B: Backend>(_: &B, params: Params<'_>) -> Found<BTreeMap<&'static str, &'static str>> {
+    params.none()?;
+    let space = |method: &&'static str| method.split('_').next();
+    Ok(super::METHODS.iter().filter_map(space).map(|space| (space, "1.0")).collect())
 }
 
 pub(super) async fn client_version<B: Backend>(backend: &B, params: Params<'_>) -> Found<String> {

@@ -2,34 +2,49 @@
 
 use alloy_consensus::{Receipt, ReceiptEnvelope, ReceiptWithBloom, Transaction as _, TxType};
 use alloy_eips::BlockId;
-use alloy_primitives::B256;
+use alloy_primitives::{B256, U64};
 use alloy_rpc_types_eth::{Log, TransactionReceipt};
 use jsonrpsee::types::ErrorObjectOwned;
 use primitives::Height;
+use serde::Serialize;
 
-use super::block_id;
+use super::{block_id, quantity::quantity};
 use crate::{Backend, BackendError, BlockRef, DecidedBlock, Found, rpc::Params};
 
-pub(super) async fn of_transaction<B: Backend>(backend: &B, params: Params<'_>) -> Result<Option<TransactionReceipt>, ErrorObjectOwned> {
+/// A receipt as clients see it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RpcReceipt {
+    #[serde(flatten)]
+    receipt: TransactionReceipt,
+    block_timestamp: U64,
+}
+
+pub(super) async fn of_transaction<B: Backend>(backend: &B, params: Params<'_>) -> Result<Option<RpcReceipt>, ErrorObjectOwned> {
     let hash: B256 = params.named(&["transactionHash"])?.required(0)?;
+    Ok(find(backend, hash).await?)
+}
+
+/// The receipt of a decided transaction.
+pub(super) async fn find<B: Backend>(backend: &B, hash: B256) -> Result<Option<RpcReceipt>, BackendError> {
     let Some(Found::Decided { height, index }) = backend.transaction(hash).await? else { return Ok(None) };
     let receipts = of(backend, BlockRef::Height(height)).await?.unwrap_or_default();
     let index = usize::try_from(index).unwrap_or(usize::MAX);
     Ok(Some(receipts.into_iter().nth(index).ok_or_else(|| inconsistent(height))?))
 }
 
-pub(super) async fn of_block<B: Backend>(backend: &B, params: Params<'_>) -> Result<Option<Vec<TransactionReceipt>>, ErrorObjectOwned> {
+pub(super) async fn of_block<B: Backend>(backend: &B, params: Params<'_>) -> Result<Option<Vec<RpcReceipt>>, ErrorObjectOwned> {
     let block = block_id::by_id(Some(params.named(&["block"])?.required::<BlockId>(0)?));
-    of(backend, block).await
+    Ok(of(backend, block).await?)
 }
 
-async fn of<B: Backend>(backend: &B, block: BlockRef) -> Result<Option<Vec<TransactionReceipt>>, ErrorObjectOwned> {
+async fn of<B: Backend>(backend: &B, block: BlockRef) -> Result<Option<Vec<RpcReceipt>>, BackendError> {
     let Some(block) = backend.block(block).await? else { return Ok(None) };
     let height = Height(block.block.header.number);
     let receipts = backend.receipts(height).await?.ok_or_else(|| inconsistent(height))?;
     let transactions = block.block.body.transactions.len();
     if receipts.len() != transactions || block.senders.len() != transactions {
-        return Err(inconsistent(height).into());
+        return Err(inconsistent(height));
     }
     let blob_params = backend.blob_params(block.block.header.timestamp);
     let blob_gas_price = block.block.header.blob_fee(blob_params);
@@ -41,7 +56,7 @@ fn inconsistent(height: Height) -> BackendError {
 }
 
 /// `receipts` are one per transaction of `block`.
-fn show(block: &DecidedBlock, receipts: &[Receipt], blob_gas_price: Option<u128>) -> Vec<TransactionReceipt> {
+fn show(block: &DecidedBlock, receipts: &[Receipt], blob_gas_price: Option<u128>) -> Vec<RpcReceipt> {
     let mut gas_before = 0;
     let mut first_log = 0;
     let mut shown = Vec::with_capacity(receipts.len());
@@ -59,12 +74,12 @@ struct Before {
     logs: u64,
 }
 
-fn one(block: &DecidedBlock, index: usize, receipt: &Receipt, before: Before, blob_gas_price: Option<u128>) -> TransactionReceipt {
+fn one(block: &DecidedBlock, index: usize, receipt: &Receipt, before: Before, blob_gas_price: Option<u128>) -> RpcReceipt {
     let header = &block.block.header;
     let transaction = &block.block.body.transactions[index];
     let from = block.senders[index];
     let blob_gas_used = transaction.blob_gas_used();
-    TransactionReceipt {
+    let receipt = TransactionReceipt {
         inner: envelope(transaction.tx_type(), receipt, logs(block, index, receipt, before.logs)),
         transaction_hash: *transaction.tx_hash(),
         transaction_index: Some(index as u64),
@@ -77,7 +92,8 @@ fn one(block: &DecidedBlock, index: usize, receipt: &Receipt, before: Before, bl
         from,
         to: transaction.to(),
         contract_address: transaction.kind().is_create().then(|| from.create(transaction.nonce())),
-    }
+    };
+    RpcReceipt { receipt, block_timestamp: quantity(header.timestamp) }
 }
 
 /// The logs of the transaction at `index`; the first of them is number `first` of its block.
@@ -97,7 +113,8 @@ pub(super) fn logs(block: &DecidedBlock, index: usize, receipt: &Receipt, first:
     (first..).zip(&receipt.logs).map(show).collect()
 }
 
-fn envelope(kind: TxType, receipt: &Receipt, logs: Vec<Log>) -> ReceiptEnvelope<Log> {
+/// The receipt in the form of its transaction, with logs in whichever form is wanted.
+pub(super) fn envelope<L>(kind: TxType, receipt: &Receipt, logs: Vec<L>) -> ReceiptEnvelope<L> {
     let logs_bloom = receipt.bloom_slow();
     let receipt = Receipt { status: receipt.status, cumulative_gas_used: receipt.cumulative_gas_used, logs };
     let receipt = ReceiptWithBloom { receipt, logs_bloom };

@@ -1,39 +1,34 @@
-//! Transactions, and the door through which they enter.
+//! Transactions.
 
 use alloy_consensus::{Transaction as _, transaction::Recovered};
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::B256;
 use alloy_rpc_types_eth::Transaction;
 use jsonrpsee::types::ErrorObjectOwned;
 
 use super::{block_id, quantity::Hex};
-use crate::{Backend, BlockRef, DecidedBlock, Found, rpc::Params};
+use crate::{Backend, BackendError, BlockRef, DecidedBlock, Found, rpc::Params};
 
-type RpcTransaction = Transaction<primitives::Transaction>;
+pub(crate) type RpcTransaction = Transaction<primitives::Transaction>;
 
 pub(super) async fn by_hash<B: Backend>(backend: &B, params: Params<'_>) -> Result<Option<RpcTransaction>, ErrorObjectOwned> {
     let hash: B256 = params.named(&["transactionHash"])?.required(0)?;
     match backend.transaction(hash).await? {
         None => Ok(None),
         Some(Found::Waiting(transaction)) => Ok(Some(waiting(*transaction))),
-        Some(Found::Decided { height, index }) => at(backend, BlockRef::Height(height), index).await,
+        Some(Found::Decided { height, index }) => Ok(at(backend, BlockRef::Height(height), index).await?),
     }
 }
 
 pub(super) async fn by_block_number<B: Backend>(backend: &B, params: Params<'_>) -> Result<Option<RpcTransaction>, ErrorObjectOwned> {
     let params = params.named(&["block", "index"])?;
-    let block = block_id::by_number(params.required(0)?);
-    at(backend, block, params.required::<Hex>(1)?.0).await
+    let block = block_id::by_id(Some(params.required(0)?));
+    Ok(at(backend, block, params.required::<Hex>(1)?.0).await?)
 }
 
 pub(super) async fn by_block_hash<B: Backend>(backend: &B, params: Params<'_>) -> Result<Option<RpcTransaction>, ErrorObjectOwned> {
     let params = params.named(&["blockHash", "index"])?;
     let block = BlockRef::Hash(params.required(0)?);
-    at(backend, block, params.required::<Hex>(1)?.0).await
-}
-
-pub(super) async fn submit<B: Backend>(backend: &B, params: Params<'_>) -> Result<B256, ErrorObjectOwned> {
-    let raw: Bytes = params.named(&["transaction"])?.required(0)?;
-    Ok(backend.submit(raw).await?)
+    Ok(at(backend, block, params.required::<Hex>(1)?.0).await?)
 }
 
 /// Every transaction of a block, as clients see it.
@@ -41,7 +36,18 @@ pub(super) fn of_block(block: &DecidedBlock) -> impl Iterator<Item = RpcTransact
     (0..block.block.body.transactions.len()).filter_map(|index| decided(block, index))
 }
 
-async fn at<B: Backend>(backend: &B, block: BlockRef, index: u64) -> Result<Option<RpcTransaction>, ErrorObjectOwned> {
+/// A transaction that became executable, as it looked then; none when it has left the pool without a block.
+pub(crate) async fn pending<B: Backend>(backend: &B, hash: B256) -> Result<Option<RpcTransaction>, BackendError> {
+    match backend.transaction(hash).await? {
+        None => Ok(None),
+        Some(Found::Waiting(transaction)) => Ok(Some(waiting(*transaction))),
+        Some(Found::Decided { height, index }) => {
+            Ok(at(backend, BlockRef::Height(height), index).await?.map(|transaction| waiting(transaction.into_recovered())))
+        }
+    }
+}
+
+async fn at<B: Backend>(backend: &B, block: BlockRef, index: u64) -> Result<Option<RpcTransaction>, BackendError> {
     let Ok(index) = usize::try_from(index) else { return Ok(None) };
     Ok(backend.block(block).await?.and_then(|block| decided(&block, index)))
 }
@@ -60,13 +66,9 @@ fn decided(block: &DecidedBlock, index: usize) -> Option<RpcTransaction> {
     })
 }
 
-fn waiting(transaction: Recovered<primitives::Transaction>) -> RpcTransaction {
-    Transaction {
-        inner: transaction,
-        block_hash: None,
-        block_number: None,
-        transaction_index: None,
-        effective_gas_price: None,
-        block_timestamp: None,
-    }
+/// One that is in no block.
+pub(super) fn waiting(transaction: Recovered<primitives::Transaction>) -> RpcTransaction {
+    // What it pays is not known yet; geth shows the most it may be.
+    let effective_gas_price = Some(transaction.max_fee_per_gas());
+    Transaction { inner: transaction, block_hash: None, block_number: None, transaction_index: None, effective_gas_price, block_timestamp: None }
 }

@@ -7,7 +7,7 @@ use jsonrpsee::types::ErrorObjectOwned;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-pub(crate) use params::{Params, invalid};
+pub(crate) use params::{Named, Params, invalid};
 pub(crate) use service::{Outcome, Service};
 
 use crate::BackendError;

@@ -18,7 +18,13 @@ use tokio::{sync::Semaphore, time::timeout};
 use tracing::Instrument;
 
 use super::{Answer, Params};
-use crate::{Backend, BackendError, config, error::LIMIT_EXCEEDED, eth, metrics::Metrics};
+use crate::{
+    Backend, BackendError, config,
+    error::LIMIT_EXCEEDED,
+    eth::{self, Caller, Socket},
+    metrics::Metrics,
+    news::News,
+};
 
 /// Marks a response with what became of its request; one without came from something that is no call at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +39,8 @@ pub(crate) enum Outcome {
 /// Answers calls from a backend. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Service<B> {
-    backend: B,
+    caller: Caller<B>,
+    news: News<B>,
     permits: Arc<Semaphore>,
     call_limit: Duration,
     metrics: Metrics,
@@ -41,7 +48,30 @@ pub(crate) struct Service<B> {
 
 impl<B: Backend> Service<B> {
     pub fn new(backend: B, config: &config::Config, metrics: Metrics) -> Self {
-        Self { backend, permits: Arc::new(Semaphore::new(config.max_calls)), call_limit: config.call_limit, metrics }
+        Self {
+            news: News::new(backend.clone()),
+            caller: Caller::new(backend),
+            permits: Arc::new(Semaphore::new(config.max_calls)),
+            call_limit: config.call_limit,
+            metrics,
+        }
+    }
+
+    /// The same service for what comes over `socket`.
+    pub fn over(&self, socket: Socket) -> Self {
+        Self { caller: Caller { socket: Some(socket), ..self.caller.clone() }, ..self.clone() }
+    }
+
+    pub fn backend(&self) -> &B {
+        &self.caller.backend
+    }
+
+    pub fn news(&self) -> &News<B> {
+        &self.news
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     async fn answer(&self, method: &str, params: Option<&RawValue>) -> Answer {
@@ -57,7 +87,7 @@ impl<B: Backend> Service<B> {
 
     async fn limited(&self, method: &str, params: Option<&RawValue>) -> Answer {
         let Ok(_permit) = self.permits.try_acquire() else { return Err(busy()) };
-        let answer = eth::answer(&self.backend, method, Params(params.map(RawValue::get)));
+        let answer = eth::answer(&self.caller, method, Params(params.map(RawValue::get)));
         // A call changes nothing of ours that a panic could leave half done, and the other calls of its batch go on.
         let answer = AssertUnwindSafe(answer.boxed()).catch_unwind();
         match timeout(self.call_limit, answer).await {

@@ -3,6 +3,7 @@
 
 mod client;
 mod counted;
+mod filters;
 mod guard;
 mod limits;
 mod methods;
@@ -10,5 +11,7 @@ mod node;
 mod pages;
 mod rubbish;
 mod server;
+mod shapes;
 mod stopping;
+mod subscriptions;
 mod websocket;

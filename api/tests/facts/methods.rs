@@ -27,6 +27,9 @@ async fn the_node_says_who_it_is() {
         ("eth_maxPriorityFeePerGas", json!("0x3b9aca00")),
         ("eth_gasPrice", json!("0x6fc60b50")),
         ("eth_blobBaseFee", json!("0x1")),
+        ("rpc_modules", json!({ "debug": "1.0", "eth": "1.0", "net": "1.0", "rpc": "1.0", "txpool": "1.0", "web3": "1.0" })),
+        ("txpool_status", json!({ "pending": "0x1", "queued": "0x2" })),
+        ("debug_getBadBlocks", json!([])),
     ] {
         assert_eq!(result(at, method, json!([])).await, expected, "{method}");
         assert_eq!(failure(at, method, json!([1])).await.0, -32602, "{method}");

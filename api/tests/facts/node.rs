@@ -1,23 +1,35 @@
 //! A node in memory: three blocks, two accounts, one contract, and faults on demand.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use alloy_consensus::{Receipt, SignableTransaction, TxEip1559, TxLegacy, transaction::Recovered};
-use alloy_eips::{eip4895::Withdrawals, eip7840::BlobParams};
+use alloy_eips::{
+    Decodable2718,
+    eip2930::{AccessList, AccessListItem},
+    eip4895::Withdrawals,
+    eip7840::BlobParams,
+};
 use alloy_primitives::{Address, B256, Bytes, Log, Signature, TxKind, U256, address, b256};
 use api::{
-    AccountState, ActorsHealth, Backend, BackendError, BlobsHealth, BlockRef, BlockchainHealth, Call, ChainHealth, ClockHealth, ConsensusHealth,
-    Criterion, DecidedBlock, Direction, Found, Health, MempoolHealth, P2pHealth, PeerStatus, Rejection, SealedHeader, Signing, Status, StorageHealth,
-    SyncHealth, SyncStatus, UnixSeconds,
+    Accessed, AccountState, ActorsHealth, Backend, BackendError, BlobsHealth, BlockRef, BlockchainHealth, Call, ChainHealth, ClockHealth,
+    ConsensusHealth, Criterion, DecidedBlock, Direction, Fork, ForkSchedule, Found, Health, MempoolHealth, P2pHealth, PeerStatus, PoolContent,
+    Rejection, SealedHeader, Signing, Status, StorageHealth, SyncHealth, SyncStatus, UnixSeconds,
 };
 use primitives::{Block, Header, Height, Round, Transaction};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, broadcast, watch};
 
 pub const CHAIN_ID: u64 = 1337;
 pub const ALICE: Address = address!("0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266");
 pub const CONTRACT: Address = address!("0x00000000000000000000000000000000000c0de0");
 pub const TOPIC: B256 = b256!("0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef");
 pub const OTHER_TOPIC: B256 = B256::repeat_byte(7);
+
+/// When the next fork begins.
+pub const OSAKA: u64 = 1_900_000_000;
+/// Waiting transactions that a listener may be behind.
+pub const PENDING: usize = 256;
+
+type Decided = (Arc<DecidedBlock>, Arc<Vec<Receipt>>);
 
 /// Input of a call that panics.
 pub const PANIC: &[u8] = &[0xde, 0xad];
@@ -30,14 +42,17 @@ pub struct Faults {
     pub status: Option<Status>,
     pub not_ready: bool,
     pub sync: Option<SyncStatus>,
+    /// Too much waits to be listed.
+    pub full: bool,
     /// `health`, `readiness` and `peers` never answer.
     pub mute: bool,
 }
 
 #[derive(Clone)]
 pub struct Node {
-    blocks: Arc<Vec<Arc<DecidedBlock>>>,
-    receipts: Arc<Vec<Arc<Vec<Receipt>>>>,
+    blocks: Arc<RwLock<Vec<Decided>>>,
+    heads: watch::Sender<Height>,
+    pending: broadcast::Sender<B256>,
     pub faults: Arc<Mutex<Faults>>,
     /// A call takes one permit for good; with none left it never ends.
     pub calls: Arc<Semaphore>,
@@ -48,43 +63,65 @@ pub struct Node {
 
 impl Node {
     pub fn new() -> Self {
-        let mut blocks: Vec<Arc<DecidedBlock>> = Vec::new();
-        let mut receipts = Vec::new();
+        let node = Self {
+            blocks: Arc::default(),
+            heads: watch::Sender::new(Height(0)),
+            pending: broadcast::Sender::new(PENDING),
+            faults: Arc::default(),
+            calls: Arc::new(Semaphore::new(1_000_000)),
+            begun: Arc::new(Semaphore::new(0)),
+            submitted: Arc::default(),
+        };
         for (transactions, of_block) in [
             (vec![], vec![]),
             (vec![transfer(0), deployment(1)], vec![receipt(21_000, 0), receipt(121_000, 2)]),
             (vec![transfer(2)], vec![receipt(30_000, 1)]),
         ] {
-            let parent = blocks.last().map(|parent| parent.hash).unwrap_or_default();
-            blocks.push(Arc::new(block(blocks.len() as u64, parent, transactions, &of_block)));
-            receipts.push(Arc::new(of_block));
+            node.decide_with(transactions, of_block);
         }
-        Self {
-            blocks: Arc::new(blocks),
-            receipts: Arc::new(receipts),
-            faults: Arc::default(),
-            calls: Arc::new(Semaphore::new(1_000_000)),
-            begun: Arc::new(Semaphore::new(0)),
-            submitted: Arc::default(),
-        }
+        node
     }
 
-    pub fn block_at(&self, height: usize) -> &DecidedBlock {
-        &self.blocks[height]
+    /// One more block, with one transaction and one log of [`TOPIC`].
+    pub fn decide(&self) {
+        self.decide_with(vec![transfer(3)], vec![receipt(21_000, 1)]);
+    }
+
+    pub fn decide_with(&self, transactions: Vec<Transaction>, receipts: Vec<Receipt>) {
+        let mut blocks = self.blocks.write().unwrap();
+        let parent = blocks.last().map(|(parent, _)| parent.hash).unwrap_or_default();
+        let height = blocks.len() as u64;
+        let decided = block(height, parent, transactions, &receipts);
+        blocks.push((Arc::new(decided), Arc::new(receipts)));
+        drop(blocks);
+        self.heads.send_replace(Height(height));
+    }
+
+    /// Says that `hash` waits now.
+    pub fn waits(&self, hash: B256) {
+        self.pending.send(hash).unwrap();
+    }
+
+    pub fn block_at(&self, height: usize) -> Arc<DecidedBlock> {
+        self.blocks.read().unwrap()[height].0.clone()
+    }
+
+    fn all(&self) -> Vec<Arc<DecidedBlock>> {
+        self.blocks.read().unwrap().iter().map(|(block, _)| block.clone()).collect()
     }
 
     fn find(&self, block: BlockRef) -> Option<Arc<DecidedBlock>> {
         match block {
-            BlockRef::Latest => self.blocks.last().cloned(),
-            BlockRef::Height(height) => self.blocks.get(usize::try_from(height.0).ok()?).cloned(),
-            BlockRef::Hash(hash) => self.blocks.iter().find(|block| block.hash == hash).cloned(),
+            BlockRef::Latest => self.all().pop(),
+            BlockRef::Height(height) => self.all().get(usize::try_from(height.0).ok()?).cloned(),
+            BlockRef::Hash(hash) => self.all().into_iter().find(|block| block.hash == hash),
         }
     }
 
     /// State is kept of the head only.
     fn state(&self, at: BlockRef) -> Result<(), BackendError> {
         let height = Height(self.find(at).ok_or(BackendError::UnknownBlock)?.block.header.number);
-        let head = Height(self.blocks.len() as u64 - 1);
+        let head = Height(self.all().len() as u64 - 1);
         if height == head { Ok(()) } else { Err(BackendError::NotKept { what: "the state", block: height, oldest: head }) }
     }
 
@@ -96,7 +133,7 @@ impl Node {
     }
 }
 
-fn transfer(nonce: u64) -> Transaction {
+pub fn transfer(nonce: u64) -> Transaction {
     let to = TxKind::Call(CONTRACT);
     let transaction = TxEip1559 {
         chain_id: CHAIN_ID,
@@ -124,7 +161,7 @@ fn deployment(nonce: u64) -> Transaction {
     transaction.into_signed(Signature::test_signature()).into()
 }
 
-fn receipt(cumulative_gas_used: u64, logs: usize) -> Receipt {
+pub fn receipt(cumulative_gas_used: u64, logs: usize) -> Receipt {
     let log = |index| Log::new_unchecked(CONTRACT, if index == 0 { vec![TOPIC] } else { vec![TOPIC, OTHER_TOPIC] }, Bytes::from(vec![index as u8]));
     Receipt { status: true.into(), cumulative_gas_used, logs: (0..logs).map(log).collect() }
 }
@@ -166,6 +203,19 @@ impl Backend for Node {
         BlobParams::prague()
     }
 
+    fn forks(&self) -> ForkSchedule {
+        let forks = vec![(Fork::Cancun, 0), (Fork::Prague, 0), (Fork::Osaka, OSAKA)];
+        ForkSchedule { genesis: self.block_at(0).hash, genesis_time: 1_767_225_600, forks }
+    }
+
+    fn heads(&self) -> watch::Receiver<Height> {
+        self.heads.subscribe()
+    }
+
+    fn pending(&self) -> broadcast::Receiver<B256> {
+        self.pending.subscribe()
+    }
+
     async fn head(&self) -> Result<SealedHeader, BackendError> {
         self.header(BlockRef::Latest).await?.ok_or(BackendError::UnknownBlock)
     }
@@ -175,7 +225,7 @@ impl Backend for Node {
     }
 
     async fn headers(&self, first: Height, count: u64) -> Result<Vec<SealedHeader>, BackendError> {
-        let blocks = self.blocks.iter().skip(first.0 as usize).take(count as usize);
+        let blocks = self.all().into_iter().skip(first.0 as usize).take(count as usize);
         Ok(blocks.map(|block| SealedHeader::new_unchecked(block.block.header.clone(), block.hash)).collect())
     }
 
@@ -188,18 +238,18 @@ impl Backend for Node {
     }
 
     async fn receipts(&self, height: Height) -> Result<Option<Arc<Vec<Receipt>>>, BackendError> {
-        Ok(self.receipts.get(height.0 as usize).cloned())
+        Ok(self.blocks.read().unwrap().get(height.0 as usize).map(|(_, receipts)| receipts.clone()))
     }
 
     async fn transaction(&self, hash: B256) -> Result<Option<Found>, BackendError> {
-        if hash == *transfer(3).tx_hash() {
+        if hash == *transfer(3).tx_hash() && self.all().len() == 3 {
             return Ok(Some(Found::Waiting(Box::new(Recovered::new_unchecked(transfer(3), ALICE)))));
         }
         let position = |block: &Arc<DecidedBlock>| {
             let index = block.block.body.transactions.iter().position(|transaction| *transaction.tx_hash() == hash)?;
             Some(Found::Decided { height: Height(block.block.header.number), index: index as u64 })
         };
-        Ok(self.blocks.iter().find_map(position))
+        Ok(self.all().iter().find_map(position))
     }
 
     async fn account(&self, address: Address, at: BlockRef) -> Result<AccountState, BackendError> {
@@ -236,6 +286,22 @@ impl Backend for Node {
         self.call(call, at).await.map(|_| 21_000)
     }
 
+    async fn access_list(&self, call: Call, at: BlockRef) -> Result<Accessed, BackendError> {
+        let address = call.to.unwrap_or_default();
+        self.call(call, at).await?;
+        let item = |last| AccessListItem { address, storage_keys: vec![B256::with_last_byte(last), B256::ZERO] };
+        Ok(Accessed { list: AccessList(vec![item(1)]), gas_used: 26_000, failure: Some("execution reverted".into()) })
+    }
+
+    async fn pool(&self, sender: Option<Address>, max: usize) -> Result<PoolContent, BackendError> {
+        let waiting = |nonce| Arc::new(Recovered::new_unchecked(transfer(nonce), ALICE));
+        match sender {
+            Some(sender) if sender != ALICE => Ok(PoolContent::default()),
+            None if self.faults.lock().unwrap().full => Err(BackendError::LimitExceeded(format!("more than {max} wait"))),
+            _ => Ok(PoolContent { pending: vec![waiting(3)], queued: vec![waiting(5), waiting(6)] }),
+        }
+    }
+
     async fn submit(&self, raw: Bytes) -> Result<B256, BackendError> {
         if let Some(error) = self.faults.lock().unwrap().submit.clone() {
             return Err(error);
@@ -244,8 +310,8 @@ impl Backend for Node {
             return Err(Rejection::Malformed { reason: "no bytes".into() }.into());
         }
         let hash = alloy_primitives::keccak256(&raw);
-        self.submitted.lock().unwrap().push(raw);
-        Ok(hash)
+        self.submitted.lock().unwrap().push(raw.clone());
+        Ok(Transaction::decode_2718_exact(&raw).map_or(hash, |transaction| *transaction.tx_hash()))
     }
 
     async fn suggested_tip(&self) -> Result<u128, BackendError> {
@@ -272,7 +338,7 @@ impl Backend for Node {
 
     async fn health(&self) -> Health {
         self.unless_mute().await;
-        let head = self.blocks.last().unwrap();
+        let head = self.all().pop().unwrap();
         let chain = ChainHealth {
             blockchain: BlockchainHealth {
                 height: Height(head.block.header.number),
@@ -293,7 +359,7 @@ impl Backend for Node {
             },
             sync: SyncHealth { state: "synced".into(), behind: 0 },
             p2p: P2pHealth { listening: true, self_dial_ok: true, peers: 3 },
-            mempool: MempoolHealth { pending: 0, queued: 0 },
+            mempool: MempoolHealth { pending: 1, queued: 2 },
             blobs: BlobsHealth { undecided: 0 },
         };
         Health {

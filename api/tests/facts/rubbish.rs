@@ -10,7 +10,7 @@ use crate::{
 #[tokio::test]
 async fn an_unknown_method_is_exactly_method_not_found() {
     let server = Server::start().await;
-    for method in ["eth_unknown", "", "rpc_modules", "engine_newPayloadV4"] {
+    for method in ["eth_unknown", "", "rpc_module", "engine_newPayloadV4"] {
         let (code, message) = error(&call(server.address, method, json!([])).await);
         assert_eq!((code, message), (-32601, format!("the method {method} does not exist/is not available")));
     }
@@ -95,12 +95,12 @@ async fn a_batch_answers_each_entry_in_its_place() {
 }
 
 #[tokio::test]
-async fn a_batch_has_at_least_1_and_at_most_100_entries() {
+async fn a_batch_has_at_least_1_and_at_most_1000_entries() {
     let server = Server::start().await;
     let one = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_chainId" });
     let of = |count: usize| Value::Array(vec![one.clone(); count]).to_string();
-    assert_eq!(post(server.address, of(100)).await.json().as_array().unwrap().len(), 100);
-    assert_eq!(post(server.address, of(101)).await.error().0, -32010);
+    assert_eq!(post(server.address, of(1_000)).await.json().as_array().unwrap().len(), 1_000);
+    assert_eq!(post(server.address, of(1_001)).await.error().0, -32010);
     assert_eq!(post(server.address, of(0)).await.error().0, -32600);
 }
 

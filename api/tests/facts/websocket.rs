@@ -29,6 +29,14 @@ impl Socket {
         self.sender.flush().await.unwrap();
     }
 
+    /// The next message after this call, which is its answer when nothing else is told.
+    pub async fn call(&mut self, method: &str, params: Value) -> Value {
+        self.send(json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params })).await;
+        let answer = self.next().await.unwrap();
+        assert_eq!(answer["id"], 7, "{answer}");
+        answer
+    }
+
     /// The next message; none when the server has closed.
     pub async fn next(&mut self) -> Option<Value> {
         let mut data = Vec::new();

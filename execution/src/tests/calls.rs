@@ -229,3 +229,23 @@ fn a_contract_cannot_send_but_a_delegating_account_can() {
     assert_eq!(check_state(&node.state, &transfer(0, 1, Address::ZERO, 1)), Err(Inadmissible::SenderHasCode));
     assert_eq!(check_state(&node.state, &transfer(1, 1, Address::ZERO, 1)), Ok(()));
 }
+
+#[test]
+fn an_access_list_names_what_a_call_touches_and_what_costs_to_touch() {
+    let contracts = Contracts::new();
+    let stored = contracts.simulate(|simulation| simulation.access_list(&to(contracts.store))).unwrap();
+    let slots: Vec<_> = stored.list.0.iter().map(|item| (item.address, item.storage_keys.len())).collect();
+    assert_eq!((slots, stored.failure), (vec![(contracts.store, 1)], None));
+    let listed = CallRequest { access_list: Some(stored.list), ..to(contracts.store) };
+    let Ok(CallOutcome::Success { gas_used, .. }) = contracts.call(&listed) else { panic!("no success") };
+    assert_eq!(gas_used, stored.gas_used);
+    let plain = contracts.simulate(|simulation| simulation.access_list(&to(Address::repeat_byte(5)))).unwrap();
+    assert!(plain.list.0.is_empty() && plain.gas_used == 21_000, "{plain:?}");
+}
+
+#[test]
+fn an_access_list_of_a_call_that_fails_says_why() {
+    let contracts = Contracts::new();
+    let reverted = contracts.simulate(|simulation| simulation.access_list(&to(contracts.reverter))).unwrap();
+    assert_eq!((reverted.list.0.len(), reverted.failure.as_deref()), (0, Some("execution reverted")));
+}

@@ -168,7 +168,7 @@ async fn malformed_calls_are_answered_with_their_code_and_the_node_goes_on() {
     assert!(answer.contains("\"error\""), "{answer:.300}");
     let (status, answer) = post(port, &vec![b' '; 6 << 20]).await;
     assert!(status == 413 || answer.contains("too large") || answer.contains("too big"), "{status} {answer:.300}");
-    let batch = format!("[{}]", vec![call("eth_blockNumber", "[]"); 101].join(","));
+    let batch = format!("[{}]", vec![call("eth_blockNumber", "[]"); 1_001].join(","));
     assert!(post(port, batch.as_bytes()).await.1.contains("error"));
     let hash = net.validator(0).submit(&Transfer::new(0, 0)).await.unwrap();
     net.validator(0).receipt(hash, secs(10)).await;

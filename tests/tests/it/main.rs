@@ -7,6 +7,7 @@ mod faces;
 mod faults;
 mod layering;
 mod restarts;
+mod rpc;
 mod sign_state;
 mod testnet;
 mod transactions;

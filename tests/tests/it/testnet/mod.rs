@@ -13,6 +13,7 @@
 mod http;
 mod load;
 mod money;
+mod socket;
 mod validator;
 mod wait;
 
@@ -23,7 +24,8 @@ use tempfile::TempDir;
 
 pub use http::post;
 pub use load::Load;
-pub use money::{CHAIN_ID, Transfer, account, ether};
+pub use money::{CHAIN_ID, Transfer, account, ether, sign};
+pub use socket::Socket;
 pub use validator::{Validator, axolotl};
 pub use wait::{eventually, secs};
 

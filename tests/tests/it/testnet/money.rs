@@ -50,7 +50,7 @@ impl Transfer {
             input: self.input.clone().into(),
             ..Default::default()
         };
-        encode(self.from, transaction)
+        sign(self.from, transaction)
     }
 
     /// The same without replay protection, as before EIP-155.
@@ -64,11 +64,12 @@ impl Transfer {
             value: self.value,
             input: Default::default(),
         };
-        encode(self.from, transaction)
+        sign(self.from, transaction)
     }
 }
 
-fn encode<T: SignableTransaction<alloy_consensus::private::alloy_primitives::Signature>>(from: u32, transaction: T) -> (B256, String)
+/// The hash and the bytes of any transaction, signed by account `from`.
+pub fn sign<T: SignableTransaction<alloy_consensus::private::alloy_primitives::Signature>>(from: u32, transaction: T) -> (B256, String)
 where
     Transaction: From<alloy_consensus::Signed<T>>,
 {
