@@ -40,6 +40,8 @@ pub const RECEIPT_WAIT: Duration = Duration::from_secs(2);
 pub const MAX_RECEIPT_WAIT: Duration = Duration::from_secs(20);
 /// Clients that wait for a receipt at the same time.
 pub const MAX_RECEIPT_WAITS: usize = 64;
+/// Slots that one `eth_getStorageValues` reads, over all accounts.
+pub const MAX_STORAGE_SLOTS: usize = 1_024;
 /// Transactions that one `txpool_content` or `txpool_inspect` lists.
 pub const MAX_POOL_LISTED: usize = 10_000;
 /// Blocks that one `eth_feeHistory` covers.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use alloy_consensus::Sealed;
-use alloy_primitives::{B256, U64, U256};
-use alloy_rpc_types_eth::{Block, BlockTransactions, Header, Transaction};
+use alloy_primitives::{U64, U256};
+use alloy_rpc_types_eth::{Block, BlockTransactions, Header};
 use jsonrpsee::types::ErrorObjectOwned;
 use primitives::Height;
 
@@ -12,7 +12,7 @@ use super::{block_id, logs, quantity::quantity, transactions};
 use crate::{Backend, BackendError, BlockRef, DecidedBlock, SealedHeader, news::NewBlock, rpc::Params};
 
 type Found<T> = Result<Option<T>, ErrorObjectOwned>;
-type RpcBlock = Block<Transaction<primitives::Transaction>>;
+type RpcBlock = Block<transactions::RpcTransaction>;
 
 pub(super) async fn by_number<B: Backend>(backend: &B, params: Params<'_>) -> Found<RpcBlock> {
     let params = params.named(&["block", "fullTransactions"])?;
@@ -23,7 +23,7 @@ pub(super) async fn by_number<B: Backend>(backend: &B, params: Params<'_>) -> Fo
 
 pub(super) async fn by_hash<B: Backend>(backend: &B, params: Params<'_>) -> Found<RpcBlock> {
     let params = params.named(&["blockHash", "fullTransactions"])?;
-    let block = BlockRef::Hash(params.required::<B256>(0)?);
+    let block = BlockRef::Hash(params.hex(0)?);
     let is_full = params.optional(1)?.unwrap_or_default();
     Ok(backend.block(block).await?.map(|block| show(&block, is_full)))
 }
@@ -34,7 +34,7 @@ pub(super) async fn transaction_count_by_number<B: Backend>(backend: &B, params:
 }
 
 pub(super) async fn transaction_count_by_hash<B: Backend>(backend: &B, params: Params<'_>) -> Found<U64> {
-    let block = BlockRef::Hash(params.named(&["blockHash"])?.required(0)?);
+    let block = BlockRef::Hash(params.named(&["blockHash"])?.hex(0)?);
     Ok(backend.block(block).await?.map(count))
 }
 
@@ -44,7 +44,7 @@ pub(super) async fn header_by_number<B: Backend>(backend: &B, params: Params<'_>
 }
 
 pub(super) async fn header_by_hash<B: Backend>(backend: &B, params: Params<'_>) -> Found<Header> {
-    let block = BlockRef::Hash(params.named(&["blockHash"])?.required(0)?);
+    let block = BlockRef::Hash(params.named(&["blockHash"])?.hex(0)?);
     Ok(backend.header(block).await?.map(Header::from_sealed))
 }
 

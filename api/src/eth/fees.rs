@@ -27,6 +27,12 @@ pub(super) async fn gas_price<B: Backend>(backend: &B, params: Params<'_>) -> Re
     Ok(U256::from(base_fee.saturating_add(backend.suggested_tip().await?)))
 }
 
+/// The base fee of the block to come.
+pub(super) async fn base_fee<B: Backend>(backend: &B, params: Params<'_>) -> Result<U256, ErrorObjectOwned> {
+    params.none()?;
+    Ok(U256::from(next_base_fee(backend.head().await?.inner())))
+}
+
 pub(super) async fn blob_base_fee<B: Backend>(backend: &B, params: Params<'_>) -> Result<U256, ErrorObjectOwned> {
     params.none()?;
     Ok(U256::from(next_blob_fee(backend, backend.head().await?.inner())))

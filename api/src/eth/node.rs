@@ -99,6 +99,6 @@ pub(super) async fn client_version<B: Backend>(backend: &B, params: Params<'_>) 
 }
 
 pub(super) async fn keccak<B: Backend>(_: &B, params: Params<'_>) -> Found<B256> {
-    let data: Bytes = params.named(&["data"])?.required(0)?;
+    let data: Bytes = params.named(&["data"])?.hex(0)?;
     Ok(keccak256(data))
 }

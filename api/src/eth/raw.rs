@@ -44,7 +44,7 @@ pub(super) async fn bad_blocks<B: Backend>(_: &B, params: Params<'_>) -> Answere
 }
 
 pub(super) async fn transaction<B: Backend>(backend: &B, params: Params<'_>) -> Answered<Option<Bytes>> {
-    let hash: B256 = params.named(&["transactionHash"])?.required(0)?;
+    let hash: B256 = params.named(&["transactionHash"])?.hex(0)?;
     match backend.transaction(hash).await? {
         None => Ok(None),
         Some(Found::Waiting(transaction)) => Ok(Some(transaction.encoded_2718().into())),
@@ -60,7 +60,7 @@ pub(super) async fn by_block_number<B: Backend>(backend: &B, params: Params<'_>)
 
 pub(super) async fn by_block_hash<B: Backend>(backend: &B, params: Params<'_>) -> Answered<Option<Bytes>> {
     let params = params.named(&["blockHash", "index"])?;
-    let block = BlockRef::Hash(params.required(0)?);
+    let block = BlockRef::Hash(params.hex(0)?);
     at(backend, block, params.required::<Hex>(1)?.0).await
 }
 

@@ -2,26 +2,19 @@
 
 use alloy_consensus::{Receipt, ReceiptEnvelope, ReceiptWithBloom, Transaction as _, TxType};
 use alloy_eips::BlockId;
-use alloy_primitives::{B256, U64};
+use alloy_primitives::B256;
 use alloy_rpc_types_eth::{Log, TransactionReceipt};
 use jsonrpsee::types::ErrorObjectOwned;
 use primitives::Height;
-use serde::Serialize;
 
-use super::{block_id, quantity::quantity};
+use super::block_id;
 use crate::{Backend, BackendError, BlockRef, DecidedBlock, Found, rpc::Params};
 
-/// A receipt as clients see it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct RpcReceipt {
-    #[serde(flatten)]
-    receipt: TransactionReceipt,
-    block_timestamp: U64,
-}
+/// A receipt as clients see it. The time of its block stands in its logs only, as the specification wants it.
+pub(super) type RpcReceipt = TransactionReceipt;
 
 pub(super) async fn of_transaction<B: Backend>(backend: &B, params: Params<'_>) -> Result<Option<RpcReceipt>, ErrorObjectOwned> {
-    let hash: B256 = params.named(&["transactionHash"])?.required(0)?;
+    let hash: B256 = params.named(&["transactionHash"])?.hex(0)?;
     Ok(find(backend, hash).await?)
 }
 
@@ -79,7 +72,7 @@ fn one(block: &DecidedBlock, index: usize, receipt: &Receipt, before: Before, bl
     let transaction = &block.block.body.transactions[index];
     let from = block.senders[index];
     let blob_gas_used = transaction.blob_gas_used();
-    let receipt = TransactionReceipt {
+    TransactionReceipt {
         inner: envelope(transaction.tx_type(), receipt, logs(block, index, receipt, before.logs)),
         transaction_hash: *transaction.tx_hash(),
         transaction_index: Some(index as u64),
@@ -92,8 +85,7 @@ fn one(block: &DecidedBlock, index: usize, receipt: &Receipt, before: Before, bl
         from,
         to: transaction.to(),
         contract_address: transaction.kind().is_create().then(|| from.create(transaction.nonce())),
-    };
-    RpcReceipt { receipt, block_timestamp: quantity(header.timestamp) }
+    }
 }
 
 /// The logs of the transaction at `index`; the first of them is number `first` of its block.

@@ -21,14 +21,14 @@ const NOT_IN_TIME: i32 = 4;
 const NONCE_GAP: i32 = 6;
 
 pub(super) async fn submit<B: Backend>(backend: &B, params: Params<'_>) -> Result<B256, ErrorObjectOwned> {
-    let raw: Bytes = params.named(&["transaction"])?.required(0)?;
+    let raw: Bytes = params.named(&["transaction"])?.hex(0)?;
     Ok(backend.submit(raw).await?)
 }
 
 /// Submits, and answers with the receipt (EIP-7966).
 pub(super) async fn submit_and_wait<B: Backend>(caller: &Caller<B>, params: Params<'_>) -> Result<RpcReceipt, ErrorObjectOwned> {
     let params = params.named(&["transaction", "timeout"])?;
-    let raw: Bytes = params.required(0)?;
+    let raw: Bytes = params.hex(0)?;
     let limit = limit(params.optional::<HexOrDecimal>(1)?);
     let full =
         || BackendError::LimitExceeded(format!("{} clients wait for a receipt already; use eth_sendRawTransaction", config::MAX_RECEIPT_WAITS));

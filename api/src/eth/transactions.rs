@@ -4,14 +4,29 @@ use alloy_consensus::{Transaction as _, transaction::Recovered};
 use alloy_primitives::B256;
 use alloy_rpc_types_eth::Transaction;
 use jsonrpsee::types::ErrorObjectOwned;
+use serde::Serialize;
 
 use super::{block_id, quantity::Hex};
 use crate::{Backend, BackendError, BlockRef, DecidedBlock, Found, rpc::Params};
 
-pub(crate) type RpcTransaction = Transaction<primitives::Transaction>;
+/// A transaction as clients see it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RpcTransaction {
+    #[serde(flatten)]
+    transaction: Transaction<primitives::Transaction>,
+    #[serde(flatten)]
+    no_block: Option<NoBlock>,
+}
+
+/// What a transaction in no block shows besides: the library leaves it out, geth does not.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NoBlock {
+    block_timestamp: (),
+}
 
 pub(super) async fn by_hash<B: Backend>(backend: &B, params: Params<'_>) -> Result<Option<RpcTransaction>, ErrorObjectOwned> {
-    let hash: B256 = params.named(&["transactionHash"])?.required(0)?;
+    let hash: B256 = params.named(&["transactionHash"])?.hex(0)?;
     match backend.transaction(hash).await? {
         None => Ok(None),
         Some(Found::Waiting(transaction)) => Ok(Some(waiting(*transaction))),
@@ -27,7 +42,7 @@ pub(super) async fn by_block_number<B: Backend>(backend: &B, params: Params<'_>)
 
 pub(super) async fn by_block_hash<B: Backend>(backend: &B, params: Params<'_>) -> Result<Option<RpcTransaction>, ErrorObjectOwned> {
     let params = params.named(&["blockHash", "index"])?;
-    let block = BlockRef::Hash(params.required(0)?);
+    let block = BlockRef::Hash(params.hex(0)?);
     Ok(at(backend, block, params.required::<Hex>(1)?.0).await?)
 }
 
@@ -42,7 +57,7 @@ pub(crate) async fn pending<B: Backend>(backend: &B, hash: B256) -> Result<Optio
         None => Ok(None),
         Some(Found::Waiting(transaction)) => Ok(Some(waiting(*transaction))),
         Some(Found::Decided { height, index }) => {
-            Ok(at(backend, BlockRef::Height(height), index).await?.map(|transaction| waiting(transaction.into_recovered())))
+            Ok(at(backend, BlockRef::Height(height), index).await?.map(|found| waiting(found.transaction.into_recovered())))
         }
     }
 }
@@ -53,22 +68,25 @@ async fn at<B: Backend>(backend: &B, block: BlockRef, index: u64) -> Result<Opti
 }
 
 fn decided(block: &DecidedBlock, index: usize) -> Option<RpcTransaction> {
-    let transaction = block.block.body.transactions.get(index)?;
+    let decided = block.block.body.transactions.get(index)?;
     let sender = block.senders.get(index)?;
     let header = &block.block.header;
-    Some(Transaction {
-        inner: Recovered::new_unchecked(transaction.clone(), *sender),
+    let transaction = Transaction {
+        inner: Recovered::new_unchecked(decided.clone(), *sender),
         block_hash: Some(block.hash),
         block_number: Some(header.number),
         transaction_index: Some(index as u64),
-        effective_gas_price: Some(transaction.effective_gas_price(header.base_fee_per_gas)),
+        effective_gas_price: Some(decided.effective_gas_price(header.base_fee_per_gas)),
         block_timestamp: Some(header.timestamp),
-    })
+    };
+    Some(RpcTransaction { transaction, no_block: None })
 }
 
 /// One that is in no block.
 pub(super) fn waiting(transaction: Recovered<primitives::Transaction>) -> RpcTransaction {
     // What it pays is not known yet; geth shows the most it may be.
     let effective_gas_price = Some(transaction.max_fee_per_gas());
-    Transaction { inner: transaction, block_hash: None, block_number: None, transaction_index: None, effective_gas_price, block_timestamp: None }
+    let transaction =
+        Transaction { inner: transaction, block_hash: None, block_number: None, transaction_index: None, effective_gas_price, block_timestamp: None };
+    RpcTransaction { transaction, no_block: Some(NoBlock { block_timestamp: () }) }
 }

@@ -40,7 +40,7 @@ pub(super) async fn content<B: Backend>(backend: &B, params: Params<'_>) -> Answ
 }
 
 pub(super) async fn content_from<B: Backend>(backend: &B, params: Params<'_>) -> Answered<ByNonce<RpcTransaction>> {
-    let sender: Address = params.named(&["address"])?.required(0)?;
+    let sender: Address = params.named(&["address"])?.hex(0)?;
     let pool = backend.pool(Some(sender), config::MAX_POOL_LISTED).await?;
     Ok(Parts { pending: by_nonce(&pool.pending, show), queued: by_nonce(&pool.queued, show) })
 }

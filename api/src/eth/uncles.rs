@@ -17,7 +17,7 @@ pub(super) async fn count_by_number<B: Backend>(backend: &B, params: Params<'_>)
 }
 
 pub(super) async fn count_by_hash<B: Backend>(backend: &B, params: Params<'_>) -> Found<U64> {
-    let block = BlockRef::Hash(params.named(&["blockHash"])?.required(0)?);
+    let block = BlockRef::Hash(params.named(&["blockHash"])?.hex(0)?);
     count(backend, block).await
 }
 
@@ -30,7 +30,7 @@ pub(super) async fn by_number<B: Backend>(_: &B, params: Params<'_>) -> Found<()
 
 pub(super) async fn by_hash<B: Backend>(_: &B, params: Params<'_>) -> Found<()> {
     let params = params.named(&["blockHash", "index"])?;
-    params.required::<B256>(0)?;
+    params.hex::<B256>(0)?;
     params.required::<Hex>(1)?;
     Ok(None)
 }

@@ -44,6 +44,15 @@ impl Named<'_> {
         self.optional(index)?.ok_or_else(|| invalid(format!("missing value for required argument {index} ({})", self.names[index])))
     }
 
+    /// The parameter at `index`, which must be there and begin with `0x`; the types of bytes themselves would do without.
+    pub fn hex<T: DeserializeOwned>(&self, index: usize) -> Result<T, ErrorObjectOwned> {
+        let text = self.values.get(index).map_or("", |value| value.get());
+        match text.starts_with('"') && !text.starts_with("\"0x") {
+            true => Err(self.refuse(index, "hex string without 0x prefix")),
+            false => self.required(index),
+        }
+    }
+
     /// The parameter at `index`; none when it is `null` or left out.
     pub fn optional<T: DeserializeOwned>(&self, index: usize) -> Result<Option<T>, ErrorObjectOwned> {
         let Some(value) = self.values.get(index) else { return Ok(None) };
@@ -104,6 +113,15 @@ mod tests {
         let params = Params(Some("[1, \"yes\"]")).named(NAMES).unwrap();
         assert!(message(params.required::<Address>(0)).starts_with("invalid argument 0 (address): invalid type"));
         assert!(message(params.optional::<bool>(1)).starts_with("invalid argument 1 (flag): invalid type"));
+    }
+
+    #[test]
+    fn bytes_without_their_prefix_are_refused() {
+        let text = format!("[\"{}\", \"0x{}\"]", "00".repeat(20), "00".repeat(20));
+        let params = Params(Some(&text)).named(NAMES).unwrap();
+        assert_eq!(message(params.hex::<Address>(0)), "invalid argument 0 (address): hex string without 0x prefix");
+        assert_eq!(params.hex::<Address>(1).unwrap(), Address::ZERO);
+        assert!(message(Params(None).named(NAMES).unwrap().hex::<Address>(0)).starts_with("missing value"));
     }
 
     #[test]

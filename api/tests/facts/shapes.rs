@@ -151,7 +151,7 @@ async fn a_submission_waits_for_its_receipt() {
     server.node.decide();
     let receipt = waiting.await.unwrap()["result"].clone();
     assert_eq!(receipt, result(address, "eth_getTransactionReceipt", json!([transfer(3).tx_hash()])).await);
-    assert_eq!((&receipt["blockNumber"], &receipt["blockTimestamp"]), (&json!("0x3"), &json!("0x6955b903")));
+    assert_eq!((&receipt["blockNumber"], &receipt["logs"][0]["blockTimestamp"]), (&json!("0x3"), &json!("0x6955b903")));
 }
 
 #[tokio::test]
@@ -184,9 +184,19 @@ async fn a_blob_transaction_and_its_receipt_show_their_blobs() {
     assert_eq!(keys(&found), expected.split_whitespace().collect::<Vec<_>>());
     assert_eq!((&found["blobVersionedHashes"], &found["maxFeePerBlobGas"], &found["type"]), (&json!(hashes), &json!("0x7"), &json!("0x3")));
     let receipt = result(server.address, "eth_getTransactionReceipt", json!([hash])).await;
-    let expected =
-        "blobGasPrice blobGasUsed blockHash blockNumber blockTimestamp contractAddress cumulativeGasUsed effectiveGasPrice from gasUsed logs
+    let expected = "blobGasPrice blobGasUsed blockHash blockNumber contractAddress cumulativeGasUsed effectiveGasPrice from gasUsed logs
         logsBloom status to transactionHash transactionIndex type";
     assert_eq!(keys(&receipt), expected.split_whitespace().collect::<Vec<_>>());
     assert_eq!((&receipt["blobGasUsed"], &receipt["blobGasPrice"]), (&json!("0x40000"), &json!("0x1")));
+}
+
+#[tokio::test]
+async fn slots_of_several_accounts_are_read_at_once() {
+    let server = Server::start().await;
+    let slots = |count: u64| (0..count).map(|slot| B256::from(alloy_primitives::U256::from(slot))).collect::<Vec<_>>();
+    let found = result(server.address, "eth_getStorageValues", json!([{ CONTRACT.to_string(): slots(2), ALICE.to_string(): slots(1) }])).await;
+    assert_eq!((&found[format!("{CONTRACT:#x}")], &found[format!("{ALICE:#x}")]), (&json!(slots(2)), &json!(slots(1))));
+    assert_eq!(failure(server.address, "eth_getStorageValues", json!([{}])).await, (-32602, "empty request".into()));
+    let (code, message) = failure(server.address, "eth_getStorageValues", json!([{ CONTRACT.to_string(): slots(1_025) }])).await;
+    assert_eq!((code, message.as_str()), (-32005, "1025 slots are asked for, at most 1024 are answered"));
 }
