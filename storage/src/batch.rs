@@ -2,13 +2,15 @@
 
 use primitives::{B256, Height};
 
-use crate::{Keyspace, Tip, record};
+use crate::{Keyspace, Tip, history::Kept, record};
 
 /// Writes that become visible and durable together, or not at all. Later writes of a key win over earlier ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     tip: Option<Tip>,
-    writes: Vec<Write>,
+    pub(crate) writes: Vec<Write>,
+    /// What history is kept from this batch on, if it changes that.
+    pub(crate) kept: Option<Kept>,
 }
 
 /// One change of one key.
@@ -39,7 +41,7 @@ const MAX_VALUE_BYTES: usize = u32::MAX as usize;
 impl Batch {
     /// The writes of the decided block `hash` at `height`; committing them moves the tip.
     pub fn for_height(height: Height, hash: B256) -> Self {
-        Self { tip: Some(Tip { height, hash }), writes: Vec::new() }
+        Self { tip: Some(Tip { height, hash }), ..Self::default() }
     }
 
     /// Writes that belong to no height.

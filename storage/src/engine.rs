@@ -12,8 +12,11 @@ use fjall::{Database, OwnedWriteBatch, PersistMode};
 use primitives::{B256, Height};
 
 use crate::{
-    Config, Damage, Keyspace, keys,
+    Config, Damage, Keyspace,
+    history::{self, Forgotten, Kept},
+    keys,
     record::{self, Stamp, TipRecord},
+    watermark::Acknowledged,
 };
 
 /// Every handle of one open database. It lives in one `Arc`; whoever holds that keeps the lock.
@@ -23,6 +26,8 @@ pub(crate) struct Handles {
     keyspaces: Vec<fjall::Keyspace>,
     /// Set when it is to be closed: reads that begin afterwards give the handle back unused.
     revoked: AtomicBool,
+    /// History that compactions may drop.
+    pub(crate) forgotten: Forgotten,
 }
 
 /// What an open database takes up.
@@ -62,15 +67,17 @@ impl Handles {
     }
 
     fn open_unguarded(path: &Path, config: &Config) -> Result<Self, EngineError> {
+        let forgotten = Forgotten::default();
         let database = Database::builder(path)
             .cache_size(config.cache_bytes)
             .worker_threads(config.worker_threads.max(1))
             .max_cached_files(Some(config.open_files.max(10)))
             .max_journaling_size(MAX_JOURNAL_BYTES)
+            .with_compaction_filter_factories(forgotten.filters())
             .open()?;
         let open = |keyspace: Keyspace| database.keyspace(keyspace.name(), || keyspace.options(config));
         let keyspaces = Keyspace::ALL.into_iter().map(open).collect::<Result<_, _>>()?;
-        Ok(Self { database, keyspaces, revoked: AtomicBool::new(false) })
+        Ok(Self { database, keyspaces, revoked: AtomicBool::new(false), forgotten })
     }
 
     pub(crate) fn keyspace(&self, keyspace: Keyspace) -> &fjall::Keyspace {
@@ -109,12 +116,34 @@ impl Handles {
         self.revoked.load(Ordering::SeqCst)
     }
 
-    /// Reads where every keyspace stands; an error when they do not agree.
-    pub(crate) fn standing(&self) -> Result<Standing, Damage> {
+    /// Stamps the keyspaces that came after `format` as if they had taken part in the last commit.
+    pub(crate) fn adopt(&self, format: u32, held: &Acknowledged) -> fjall::Result<()> {
+        if held.sequence == 0 {
+            return Ok(());
+        }
+        let stamp = Stamp { commit: held.sequence, height: held.tip.map(|tip| tip.height) }.encode();
+        let mut batch = self.synced_batch(Keyspace::COUNT);
+        for keyspace in Keyspace::ALL.into_iter().filter(|keyspace| format < keyspace.since()) {
+            batch.insert(self.keyspace(keyspace), record::HEIGHT, stamp.as_slice());
+        }
+        batch.commit()
+    }
+
+    /// Lets compactions drop what the last durable commit had pruned.
+    pub(crate) fn resume_forgetting(&self) -> fjall::Result<()> {
+        let row = self.keyspace(Keyspace::StateHistory).get(history::KEPT)?;
+        if let Some(kept) = row.and_then(|bytes| Kept::decode(&bytes)) {
+            self.forgotten.up_to(kept.from);
+        }
+        Ok(())
+    }
+
+    /// Reads where every keyspace stands, but for those that came after `format`; an error when they do not agree.
+    pub(crate) fn standing(&self, format: u32) -> Result<Standing, Damage> {
         let tip = self.own_row(Keyspace::Meta, record::TIP, "tip", TipRecord::decode)?;
         let sequence = self.sequence()?;
         let mut stamps = Vec::with_capacity(Keyspace::COUNT);
-        for keyspace in Keyspace::ALL {
+        for keyspace in Keyspace::ALL.into_iter().filter(|keyspace| keyspace.since() <= format) {
             stamps.push((keyspace, self.own_row(keyspace, record::HEIGHT, "height", Stamp::decode)?));
         }
         let height = tip.map(|record| record.tip.height);

@@ -44,6 +44,10 @@ pub enum Keyspace {
     UndecidedRounds,
     /// Proof of somebody's equivocation.
     Evidence,
+    /// What accounts, slots and trie nodes were before; module [`crate::history`].
+    StateHistory,
+    /// Which heights hold which logs; module [`crate::log_index`].
+    LogIndex,
 }
 
 /// What a keyspace is mostly asked.
@@ -52,6 +56,8 @@ enum Access {
     Points,
     /// Large values, written once and read rarely.
     Bulk,
+    /// Many small values, looked for by what comes next.
+    Neighbours,
     /// Neither.
     Plain,
 }
@@ -61,7 +67,7 @@ const SEPARATED_VALUE_BYTES: u32 = 4 << 10;
 
 impl Keyspace {
     /// How many there are.
-    pub const COUNT: usize = 16;
+    pub const COUNT: usize = 18;
 
     /// Every keyspace, in the order of their numbers.
     pub const ALL: [Self; Self::COUNT] = [
@@ -81,6 +87,8 @@ impl Keyspace {
         Self::Undecided,
         Self::UndecidedRounds,
         Self::Evidence,
+        Self::StateHistory,
+        Self::LogIndex,
     ];
 
     /// Its name on disk.
@@ -102,6 +110,8 @@ impl Keyspace {
             Self::Undecided => "undecided",
             Self::UndecidedRounds => "undecided_rounds",
             Self::Evidence => "evidence",
+            Self::StateHistory => "state_history",
+            Self::LogIndex => "log_index",
         }
     }
 
@@ -109,16 +119,25 @@ impl Keyspace {
         self as usize
     }
 
+    /// The format of data directories that has it since.
+    pub(crate) fn since(self) -> u32 {
+        match self {
+            Self::StateHistory | Self::LogIndex => 2,
+            _ => 1,
+        }
+    }
+
     fn access(self) -> Access {
         match self {
             Self::Accounts | Self::Slots | Self::Trie | Self::HeaderIndex | Self::Transactions => Access::Points,
             Self::Bodies | Self::Receipts => Access::Bulk,
+            Self::StateHistory | Self::LogIndex => Access::Neighbours,
             _ => Access::Plain,
         }
     }
 
     fn is_busy(self) -> bool {
-        matches!(self, Self::Accounts | Self::Slots | Self::Trie)
+        matches!(self, Self::Accounts | Self::Slots | Self::Trie | Self::StateHistory)
     }
 
     /// How the keyspace is made when it does not exist yet.
@@ -132,6 +151,7 @@ impl Keyspace {
                 .data_block_hash_ratio_policy(HashRatioPolicy::all(0.75)),
             // Compactions would rewrite bodies again and again.
             Access::Bulk => options.with_kv_separation(Some(KvSeparationOptions::default().separation_threshold(SEPARATED_VALUE_BYTES))),
+            Access::Neighbours => options.data_block_compression_policy(CompressionPolicy::all(CompressionType::None)),
             Access::Plain => options,
         }
     }

@@ -6,7 +6,11 @@ use primitives::Disk;
 use serde::{Deserialize, Serialize};
 
 /// The format that this program writes.
-pub const FORMAT: u32 = 1;
+///
+/// | format | what came with it                               |
+/// |--------|-------------------------------------------------|
+/// | 2      | the keyspaces `state_history` and `log_index`    |
+pub const FORMAT: u32 = 2;
 
 const FILE: &str = "manifest.json";
 
@@ -43,6 +47,11 @@ impl Manifest {
             return Err(ManifestError::TooNew { path: path(), found: manifest.format });
         }
         Ok(manifest)
+    }
+
+    /// Says that the directory has the format of this program now, which an older one refuses.
+    pub(crate) fn bring_up(disk: &dyn Disk) -> io::Result<()> {
+        Self { format: FORMAT }.write(disk)
     }
 
     /// Under another name first, so that a crash leaves no half of it.
@@ -82,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_directory_of_a_newer_program_is_refused() {
-        assert!(matches!(checked(r#"{"format":2}"#), Err(ManifestError::TooNew { found: 2, .. })));
+        assert!(matches!(checked(r#"{"format":3}"#), Err(ManifestError::TooNew { found: 3, .. })));
         assert_eq!(checked(r#"{"format":1,"more":true}"#).unwrap(), Manifest { format: 1 });
     }
 

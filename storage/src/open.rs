@@ -15,7 +15,7 @@ use crate::{
     audit::{Unsound, audit},
     engine::{EngineError, Handles, Standing, is_no_space},
     engine_lock,
-    manifest::Manifest,
+    manifest::{FORMAT, Manifest},
     watermark::{Acknowledged, Found, Watermark},
 };
 
@@ -88,6 +88,8 @@ pub(crate) struct Examined {
     repaired: Vec<Repair>,
     /// What the database holds; may be ahead of what the tip file acknowledges.
     pub(crate) held: Acknowledged,
+    /// What the directory had before.
+    format: u32,
     path: PathBuf,
 }
 
@@ -95,7 +97,7 @@ pub(crate) struct Examined {
 pub(crate) fn examine(disk: &dyn Disk, directory: &Path, config: &Config) -> Result<Examined, OpenError> {
     let path = directory.join(LEDGER);
     let damaged = |damage| OpenError::Damaged { path: path.clone(), damage };
-    Manifest::check(disk)?;
+    let Manifest { format } = Manifest::check(disk)?;
     let found = Watermark::find(disk, Path::new(TIP_FILE)).map_err(|source| OpenError::Io { path: path.clone(), source })?;
     if !path.exists() {
         // An empty database would be made, and only then refused.
@@ -103,10 +105,10 @@ pub(crate) fn examine(disk: &dyn Disk, directory: &Path, config: &Config) -> Res
     }
     look_at_files(&path, &found, config.audit_limit)?;
     let handles = Handles::open(&path, config).map_err(|error| refused(&path, error))?;
-    let standing = handles.standing().map_err(damaged)?;
+    let standing = handles.standing(format).map_err(damaged)?;
     let repaired = judge(&standing, &found).map_err(damaged)?;
     let held = Acknowledged { sequence: standing.sequence, tip: standing.tip.map(|record| record.tip) };
-    Ok(Examined { handles, repaired, held, path })
+    Ok(Examined { handles, repaired, held, format, path })
 }
 
 /// Looks at the engine's files while nobody can have them open.
@@ -140,9 +142,14 @@ const LOCK_LIMIT: Duration = Duration::from_millis(300);
 impl Examined {
     /// Makes durable what the database holds, and lets the tip file say so.
     pub(crate) fn settle(self, disk: &dyn Disk) -> Result<Sound, OpenError> {
-        let Self { handles, repaired, held, path } = self;
+        let Self { handles, repaired, held, format, path } = self;
         // A killed process may have written its last commit without syncing it, and the tip file must never be ahead.
         handles.sync().map_err(|error| refused(&path, error.into()))?;
+        if format < FORMAT {
+            handles.adopt(format, &held).map_err(|error| refused(&path, error.into()))?;
+            Manifest::bring_up(disk).map_err(|source| OpenError::Io { path: path.clone(), source })?;
+        }
+        handles.resume_forgetting().map_err(|error| refused(&path, error.into()))?;
         let watermark = Watermark::start(disk, Path::new(TIP_FILE), held).map_err(|source| OpenError::Io { path, source })?;
         let opened = Opened { tip: held.tip, repaired };
         Ok(Sound { handles: Arc::new(handles), watermark, acknowledged: held, opened })

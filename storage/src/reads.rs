@@ -6,7 +6,7 @@ use std::{
 };
 
 use fjall::{Readable, Snapshot};
-use primitives::Bytes;
+use primitives::{Bytes, Height};
 
 use crate::{Keyspace, engine::Handles, record};
 
@@ -24,6 +24,9 @@ pub enum ReadError {
     Closed,
     #[error("nothing is committed yet")]
     Empty,
+    /// It never was, or it is no longer.
+    #[error("the state at height {asked} is not kept; kept are {from} to {to}; an archive node has it")]
+    NotKept { asked: Height, from: Height, to: Height },
     #[error("the database cannot be read: {0}")]
     Io(String),
 }

@@ -10,6 +10,7 @@ use std::{
 
 use arc_swap::{ArcSwap, Guard};
 use fjall::Snapshot;
+use primitives::Height;
 
 use crate::{
     ReadError, Tip,
@@ -114,6 +115,11 @@ impl<'a> Pin<'a> {
 
     pub(crate) fn reads<'b>(&'b self, at: Option<&'b Snapshot>) -> Reads<'b> {
         Reads { handles: self.handles(), at }
+    }
+
+    /// The lowest height whose state can be told, as far as compactions know.
+    pub(crate) fn forgotten(&self) -> Height {
+        self.handles().forgotten.height()
     }
 
     fn handles(&self) -> &Arc<Handles> {

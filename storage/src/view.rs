@@ -80,7 +80,7 @@ impl View {
         self.published.snapshot.as_ref()
     }
 
-    fn pin(&self) -> Result<Pin<'_>, ReadError> {
+    pub(crate) fn pin(&self) -> Result<Pin<'_>, ReadError> {
         Pin::new(&self.published.handles, &self.shared, &self.tenancy)
     }
 }

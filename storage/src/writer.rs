@@ -114,6 +114,10 @@ impl Writer {
         written.map_err(|error| self.fail(&error))?;
         self.acknowledged = next;
         self.is_unmarked = plan.moves_tip();
+        // Only now: what a lost batch would have pruned must still be there.
+        if let Some(kept) = plan.batches.iter().filter_map(|batch| batch.kept).next_back() {
+            handles.forgotten.up_to(kept.from);
+        }
         if plan.moves_tip() {
             self.shared.publish(Published::newest(&handles, next.tip));
         } else {

@@ -1,8 +1,9 @@
 use std::fs;
 
-use storage::{Keyspace, ManifestError, OpenError, Repair, SetAsideError, Writer, set_aside};
+use primitives::Height;
+use storage::{FORMAT, Kept, Keyspace, LogQuery, ManifestError, OpenError, Repair, Retention, SetAsideError, Writer, set_aside};
 
-use crate::chain::{config, flushing, grow, is_whole, note, open, scratch, tip};
+use crate::chain::{block, config, flushing, grow, is_whole, note, open, scratch, tip};
 
 #[test]
 fn storage_reopens_100_times() {
@@ -88,4 +89,58 @@ fn a_database_set_aside_makes_room_for_an_empty_one() {
         assert_eq!(opened.tip, Some(tip(number)));
         assert!(is_whole(&writer.leases().lease("test"), number));
     }
+}
+
+/// Makes of a closed database what a program of format 1 would have left.
+fn as_of_format_1(directory: &std::path::Path) {
+    let database = fjall::Database::builder(directory.join("ledger")).open().unwrap();
+    for keyspace in [Keyspace::StateHistory, Keyspace::LogIndex] {
+        let handle = database.keyspace(keyspace.name(), fjall::KeyspaceCreateOptions::default).unwrap();
+        database.delete_keyspace(handle).unwrap();
+    }
+    fs::write(directory.join("manifest.json"), r#"{"format":1}"#).unwrap();
+}
+
+#[test]
+fn a_database_from_before_history_opens_and_its_history_begins() {
+    let directory = scratch();
+    let (mut writer, _) = open(directory.path());
+    grow(&mut writer, 4);
+    writer.close().unwrap();
+    as_of_format_1(directory.path());
+    for _ in 0..2 {
+        let (writer, opened) = open(directory.path());
+        assert_eq!((opened.tip, opened.repaired), (Some(tip(4)), vec![]));
+        writer.close().unwrap();
+        assert_eq!(fs::read_to_string(directory.path().join("manifest.json")).unwrap().trim(), format!(r#"{{"format":{FORMAT}}}"#));
+    }
+    let (mut writer, _) = open(directory.path());
+    let lease = writer.leases().lease("test");
+    let view = lease.view().unwrap();
+    assert_eq!(view.kept_heights(), Ok(Kept { from: Height(4), to: Height(4) }));
+    assert_eq!(view.log_heights(&LogQuery::default(), Height(0)..=Height(9)).unwrap().len(), 5);
+    let mut batch = block(5);
+    batch.keep_history(&view, Retention::Archive).unwrap();
+    writer.commit(&[batch]).unwrap();
+    let state = lease.view().unwrap().as_of(Height(4)).unwrap();
+    assert_eq!(state.get(Keyspace::Accounts, &0u64.to_be_bytes()).unwrap().unwrap().to_vec(), 4u64.to_be_bytes());
+    assert!(is_whole(&lease, 5));
+}
+
+#[test]
+fn what_lies_in_a_keyspace_of_a_later_format_is_not_looked_at() {
+    let directory = scratch();
+    let (mut writer, _) = open(directory.path());
+    grow(&mut writer, 4);
+    writer.close().unwrap();
+    as_of_format_1(directory.path());
+    // The crash came after the new keyspaces were stamped and before the manifest said so; then the old program ran on.
+    let database = fjall::Database::builder(directory.path().join("ledger")).open().unwrap();
+    let keyspace = database.keyspace(Keyspace::LogIndex.name(), fjall::KeyspaceCreateOptions::default).unwrap();
+    keyspace.insert("\0axolotl:height", [0; 16]).unwrap();
+    drop((keyspace, database));
+    open(directory.path()).0.close().unwrap();
+    let (writer, opened) = open(directory.path());
+    assert_eq!(opened.tip, Some(tip(4)));
+    assert!(is_whole(&writer.leases().lease("test"), 4));
 }
