@@ -26,6 +26,10 @@ struct Spent {
     build: Duration,
     validate: Duration,
     commit: Duration,
+    /// Keys of the state that the proposer's blocks changed.
+    accounts: usize,
+    slots: usize,
+    nodes: usize,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -51,6 +55,9 @@ fn report(spent: &Spent, blocks: u64) {
     println!("build                    {:6.1}", each(spent.build));
     println!("validate (as a follower) {:6.1}", each(spent.validate));
     println!("commit (in memory)       {:6.1}", each(spent.commit));
+    let each = |keys: usize| keys as f64 / (blocks * TRANSFERS) as f64;
+    let [accounts, slots, nodes] = [spent.accounts, spent.slots, spent.nodes].map(each);
+    println!("changed keys             {accounts:.2} accounts, {slots:.2} slots, {nodes:.2} trie nodes");
 }
 
 struct Node {
@@ -132,6 +139,9 @@ fn round(
     spent.validate += start.elapsed();
     assert!(matches!(verdict, Verdict::Valid(_)), "{verdict:?}");
 
+    spent.accounts += built.changes.accounts.len();
+    spent.slots += built.changes.slots.len();
+    spent.nodes += built.changes.nodes.len();
     for node in [proposer, follower] {
         let start = Instant::now();
         let height = Height(built.number());

@@ -66,6 +66,9 @@ pub enum ReadError {
     Io(String),
     #[error("the state is damaged: {0}")]
     Corrupt(String),
+    /// Its height was pruned while it was read.
+    #[error("the state at height {asked} is not kept; kept are {from} to {to}")]
+    NotKept { asked: Height, from: Height, to: Height },
     #[error("the state has no {0}")]
     Missing(String),
 }

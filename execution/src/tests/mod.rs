@@ -3,6 +3,7 @@
 
 mod branches;
 mod calls;
+mod proofs;
 mod rules;
 mod system;
 mod transactions;

@@ -8,11 +8,13 @@ mod edit;
 mod hash;
 mod node;
 mod state;
+mod walk;
 
 use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, nodes::RlpNode};
 
-pub(crate) use state::{AccountUpdate, StateTrie};
+pub(crate) use state::{AccountUpdate, StateTrie, account_prefix, storage_prefix};
+pub(crate) use walk::{Walk, walk};
 
 use crate::{NodeChanges, ReadError, StateReader};
 use edit::Edit;
@@ -28,6 +30,8 @@ pub enum TrieError {
     Missing { key: Bytes },
     #[error("a trie node is malformed: {0}")]
     Malformed(String),
+    #[error("trie node {key} is another than the {expected} that is referred to")]
+    Other { key: Bytes, expected: B256 },
     #[error("account {0} is removed, but has storage")]
     StorageLeft(alloy_primitives::Address),
     #[error(transparent)]

@@ -13,6 +13,16 @@ const STORAGE_LEVELS: usize = 3;
 /// Storage tries whose top stays in memory: those changed last.
 const MAX_STORAGE_TRIES: usize = 64;
 
+/// What the keys of the account trie's nodes begin with.
+pub(crate) fn account_prefix() -> Vec<u8> {
+    vec![0]
+}
+
+/// What the keys of the nodes of one account's storage trie begin with.
+pub(crate) fn storage_prefix(address: &Address) -> Vec<u8> {
+    [&[1][..], keccak256(address).as_slice()].concat()
+}
+
 /// What a block did to one account.
 pub(crate) struct AccountUpdate {
     pub address: Address,
@@ -41,7 +51,7 @@ struct Storage {
 impl StateTrie {
     /// The state with this root.
     pub fn open(root: B256) -> Self {
-        Self { accounts: Trie::open(vec![0], root), storages: HashMap::default() }
+        Self { accounts: Trie::open(account_prefix(), root), storages: HashMap::default() }
     }
 
     /// Applies what block `number` did: answers the new root and fills in `changes`. After an error it must not be used.
@@ -95,7 +105,7 @@ impl StateTrie {
         source: &dyn StateReader,
         changes: &mut StateChanges,
     ) -> Result<B256, TrieError> {
-        let open = || Storage { trie: Trie::open([&[1][..], keccak256(address).as_slice()].concat(), root), used: number };
+        let open = || Storage { trie: Trie::open(storage_prefix(&address), root), used: number };
         let storage = self.storages.entry(address).or_insert_with(open);
         storage.used = number;
         let leaves = slots.iter().map(|(slot, value)| (keccak256(slot), (!value.is_zero()).then(|| alloy_rlp::encode(value))));

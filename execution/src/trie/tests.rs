@@ -91,6 +91,18 @@ proptest! {
     }
 
     #[test]
+    fn a_walk_proves_what_a_key_holds_or_that_it_holds_nothing(content in batch(), removed in batch(), others in prop::collection::vec(key(), 10)) {
+        let mut fixture = Fixture::default();
+        fixture.apply(content);
+        let root = fixture.apply(removed.into_iter().map(|(key, _)| (key, None)).collect());
+        for key in fixture.content.keys().chain(&others) {
+            let walk = walk(&[0], root, *key, &fixture.store).unwrap();
+            prop_assert_eq!(walk.value.as_ref(), fixture.content.get(key));
+            alloy_trie::proof::verify_proof(root, Nibbles::unpack(key), walk.value, &walk.nodes).unwrap();
+        }
+    }
+
+    #[test]
     fn a_fork_knows_nothing_of_the_other(first in batch(), left in batch(), right in batch()) {
         let mut one = Fixture::default();
         one.apply(first);
