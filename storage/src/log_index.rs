@@ -64,10 +64,15 @@ impl View {
     fn search(&self, query: &LogQuery, first: Height, last: Height, mut rows_left: usize) -> Result<Vec<Height>, ReadError> {
         let mut found = None::<BTreeSet<Height>>;
         for alternatives in query.criteria() {
-            let (first, last) = found.as_ref().and_then(|found| Some((*found.first()?, *found.last()?))).unwrap_or((first, last));
+            let (first, last) = found.as_ref().and_then(bounds).unwrap_or((first, last));
             let Some(heights) = self.any_of(&alternatives, first, last, &mut rows_left)? else { break };
-            found = Some(found.map_or_else(|| heights.clone(), |found| found.intersection(&heights).copied().collect()));
-            if found.as_ref().is_some_and(|found| found.len() <= FEW_HEIGHTS) {
+            let left = match &found {
+                Some(found) => found & &heights,
+                None => heights,
+            };
+            let is_few = left.len() <= FEW_HEIGHTS;
+            found = Some(left);
+            if is_few {
                 break;
             }
         }
@@ -97,6 +102,10 @@ impl LogQuery {
         let criteria: [Vec<_>; MAX_TOPICS + 1] = [topic(4), topic(3), topic(2), addresses(), topic(1)];
         criteria.into_iter().filter(|alternatives| !alternatives.is_empty())
     }
+}
+
+fn bounds(heights: &BTreeSet<Height>) -> Option<(Height, Height)> {
+    Some((*heights.first()?, *heights.last()?))
 }
 
 /// What rows of a value begin with: 0 is the place of the address, topics count from 1.
