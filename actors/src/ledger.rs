@@ -8,7 +8,7 @@ use alloy_rlp::Decodable;
 use arc_swap::ArcSwapOption;
 use execution::{Account, Receipt, StateReader};
 use primitives::{Address, B256, Body, Bytes, Certificate, Header, Height, Round, U256};
-use storage::{Keyspace, Lease, ReadError, Undecided, View, keys};
+use storage::{AsOf, Keyspace, Lease, LogQuery, ReadError, Undecided, View, keys};
 
 /// Rows of the mempool that are read back at once.
 const MAX_POOLED_ROWS: usize = 1 << 20;
@@ -127,7 +127,22 @@ impl Ledger {
 
     /// The state at the head, fixed.
     pub fn state(&self) -> Result<StateView, ReadError> {
-        Ok(StateView(self.lease()?.view()?))
+        Ok(StateView(self.view()?.at_tip()))
+    }
+
+    /// The state after the block at `height`, fixed.
+    pub fn state_at(&self, height: Height) -> Result<StateView, ReadError> {
+        Ok(StateView(self.view()?.as_of(height)?))
+    }
+
+    /// Heights from `first` to `last` that may hold a log that is wanted; one that is left out holds none.
+    pub fn log_heights(&self, query: &LogQuery, first: Height, last: Height) -> Result<Vec<Height>, ReadError> {
+        self.view()?.log_heights(query, first..=last)
+    }
+
+    /// Everything as it is at the tip, fixed.
+    pub(crate) fn view(&self) -> Result<View, ReadError> {
+        self.lease()?.view()
     }
 }
 
@@ -143,11 +158,12 @@ fn account(bytes: Option<Bytes>) -> Result<Option<Account>, ReadError> {
 
 /// The state at one height, for execution.
 #[derive(Clone)]
-pub struct StateView(View);
+pub struct StateView(AsOf);
 
 fn translate(error: ReadError) -> execution::ReadError {
     match error {
         ReadError::Closed => execution::ReadError::Closed,
+        ReadError::NotKept { asked, from, to } => execution::ReadError::NotKept { asked, from, to },
         other => execution::ReadError::Io(other.to_string()),
     }
 }
@@ -175,6 +191,9 @@ impl StateReader for StateView {
     }
 
     fn block_hash(&self, number: u64) -> Result<Option<B256>, execution::ReadError> {
+        if self.height().0 < number {
+            return Ok(None);
+        }
         let bytes = self.0.get(Keyspace::Headers, &keys::height(Height(number))).map_err(translate)?;
         Ok(bytes.map(primitives::keccak256))
     }

@@ -8,8 +8,8 @@ use primitives::Height;
 use tokio::sync::{broadcast, watch};
 
 use crate::{
-    Accessed, AccountState, BackendError, BlockRef, Call, Criterion, DecidedBlock, ForkSchedule, Found, Health, PeerStatus, PoolContent,
-    SealedHeader, SyncStatus,
+    Accessed, AccountProof, AccountState, BackendError, BlockRef, Call, Criterion, DecidedBlock, ForkSchedule, Found, Health, LogCriteria,
+    PeerStatus, PoolContent, SealedHeader, SyncStatus,
 };
 
 /// The node behind the API. Cheap to clone; every method may be called from many requests at once.
@@ -60,6 +60,12 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn code(&self, address: Address, at: BlockRef) -> impl Future<Output = Result<Bytes, BackendError>> + Send;
 
     fn storage(&self, address: Address, slot: U256, at: BlockRef) -> impl Future<Output = Result<B256, BackendError>> + Send;
+
+    /// Proves the account and its `slots` against the state root of the block.
+    fn proof(&self, address: Address, slots: Vec<B256>, at: BlockRef) -> impl Future<Output = Result<AccountProof, BackendError>> + Send;
+
+    /// Heights from `first` to `last`, in order, that may hold a log that is wanted; one that is left out holds none.
+    fn log_heights(&self, wanted: LogCriteria, first: Height, last: Height) -> impl Future<Output = Result<Vec<Height>, BackendError>> + Send;
 
     /// Executes without effect; what the contract returned, or [`BackendError::Reverted`].
     fn call(&self, call: Call, at: BlockRef) -> impl Future<Output = Result<Bytes, BackendError>> + Send;

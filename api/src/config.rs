@@ -44,6 +44,8 @@ pub const MAX_RECEIPT_WAITS: usize = 64;
 pub const MAX_STORAGE_SLOTS: usize = 1_024;
 /// Transactions that one `txpool_content` or `txpool_inspect` lists.
 pub const MAX_POOL_LISTED: usize = 10_000;
+/// Slots that one `eth_getProof` may name, as in geth.
+pub const MAX_PROOF_SLOTS: usize = 1_024;
 /// Blocks that one `eth_feeHistory` covers.
 pub const MAX_FEE_HISTORY_BLOCKS: u64 = 1_024;
 /// The same when percentiles of rewards are wanted: every block and its receipts are read for them.

@@ -30,8 +30,8 @@ pub enum BackendError {
     #[error("header not found")]
     UnknownBlock,
     /// The block is known, but what was asked of it (its state, a pruned body) is no longer kept.
-    #[error("{what} of block {block} is not kept; the oldest kept is {oldest}")]
-    NotKept { what: &'static str, block: Height, oldest: Height },
+    #[error("{what} of block {block} is not kept; kept are {oldest} to {newest}; an archive node has it")]
+    NotKept { what: &'static str, block: Height, oldest: Height, newest: Height },
     /// A value with the right form that makes no sense.
     #[error("{0}")]
     InvalidParams(String),

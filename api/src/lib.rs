@@ -41,4 +41,7 @@ pub use status::{
     ActorsHealth, BlobsHealth, BlockchainHealth, ChainHealth, ClockHealth, ConsensusHealth, Criterion, Direction, Health, LastSigned, MempoolHealth,
     P2pHealth, PeerStatus, Signing, Status, StorageHealth, SyncHealth, UnixSeconds,
 };
-pub use values::{Accessed, AccountState, BlockRef, Call, DecidedBlock, Fork, ForkSchedule, Found, PoolContent, SealedHeader, SyncStatus};
+pub use values::{
+    Accessed, AccountProof, AccountState, BlockRef, Call, DecidedBlock, Fork, ForkSchedule, Found, LogCriteria, PoolContent, SealedHeader, SlotProof,
+    SyncStatus,
+};

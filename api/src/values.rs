@@ -37,6 +37,36 @@ pub struct AccountState {
     pub nonce: u64,
 }
 
+/// That an account and some of its slots are what they are: Merkle proofs against the state root of a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountProof {
+    pub state: AccountState,
+    pub code_hash: B256,
+    pub storage_root: B256,
+    /// Nodes of the state trie, the root first.
+    pub nodes: Vec<Bytes>,
+    /// One for each slot, in the order they were asked for.
+    pub slots: Vec<SlotProof>,
+}
+
+/// That a slot holds its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotProof {
+    pub value: U256,
+    /// Nodes of the storage trie, the root first; none when the account has no storage.
+    pub nodes: Vec<Bytes>,
+}
+
+/// Topics that a log can have.
+pub const MAX_TOPICS: usize = 4;
+
+/// Which logs are wanted: of one of these addresses, and with one of these topics at each place. An empty list is any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogCriteria {
+    pub addresses: Vec<Address>,
+    pub topics: [Vec<B256>; MAX_TOPICS],
+}
+
 /// Where a transaction is.
 #[derive(Clone, Debug)]
 pub enum Found {

@@ -111,7 +111,7 @@ impl Wiring {
             ("storage", self.storage_child(launch)),
             ("mempool", self.mempool_child(&peers)),
             ("proposals", self.proposals_child(&peers)),
-            ("execution", self.execution_child(&peers, fee_recipient(launch))),
+            ("execution", self.execution_child(&peers, launch)),
             ("sync", self.sync_child(&peers)),
             ("consensus", self.consensus_child(&peers, launch.validator_key.clone())),
             ("signer", self.signer_child(&peers, launch, data.clone())),
@@ -164,7 +164,7 @@ impl Wiring {
         actors::proposals::child(&self.proposals, parts)
     }
 
-    fn execution_child(&self, peers: &Peers, fee_recipient: Address) -> ChildSpec {
+    fn execution_child(&self, peers: &Peers, launch: &Launch) -> ChildSpec {
         let parts = actors::execution::Parts {
             genesis: self.genesis.clone(),
             ledger: self.ledger.clone(),
@@ -176,7 +176,8 @@ impl Wiring {
             heads: self.heads.clone(),
             clock: self.clock.clone(),
             metrics: ExecutionMetrics::new(&self.meter),
-            fee_recipient,
+            fee_recipient: fee_recipient(launch),
+            retention: launch.config.history.state,
         };
         actors::execution::child(&self.execution, parts)
     }

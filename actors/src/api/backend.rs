@@ -5,11 +5,11 @@ use std::sync::Arc;
 use alloy_consensus::{Sealable, Transaction as _, transaction::SignerRecoverable};
 use alloy_eips::eip7840::BlobParams;
 use api::{
-    Accessed, AccountState, BackendError, BlockRef, Call, Criterion, DecidedBlock, Fork, ForkSchedule, Found, Health, PeerStatus, PoolContent,
-    Rejection, SealedHeader, SyncStatus,
+    Accessed, AccountProof, AccountState, BackendError, BlockRef, Call, Criterion, DecidedBlock, Fork, ForkSchedule, Found, Health, LogCriteria,
+    PeerStatus, PoolContent, Rejection, SealedHeader, SyncStatus,
 };
 use arc_swap::ArcSwapOption;
-use execution::{CallOutcome, StateReader};
+use execution::{CallOutcome, Simulation, StateReader};
 use primitives::{Address, B256, Block, Body, Bytes, Clock, Genesis, Height, U256};
 use supervision::Snapshots;
 use tokio::sync::{broadcast, watch};
@@ -205,6 +205,16 @@ impl api::Backend for Backend {
     async fn storage(&self, address: Address, slot: U256, at: BlockRef) -> Result<B256, BackendError> {
         let value = state_at(self.ledger(), at)?.slot(&address, &B256::from(slot)).map_err(convert::state)?;
         Ok(B256::from(value))
+    }
+
+    async fn proof(&self, address: Address, slots: Vec<B256>, at: BlockRef) -> Result<AccountProof, BackendError> {
+        let prove = move |simulation: &Simulation<'_>| execution::prove(simulation.state, simulation.header.state_root, &address, &slots);
+        self.simulator.run(at, prove).await?.map(convert::proof).map_err(convert::trie)
+    }
+
+    async fn log_heights(&self, wanted: LogCriteria, first: Height, last: Height) -> Result<Vec<Height>, BackendError> {
+        let (ledger, query) = (self.ledger().clone(), convert::wanted(wanted));
+        self.simulator.blocking(move |_| ledger.log_heights(&query, first, last)).await?.map_err(convert::read)
     }
 
     async fn call(&self, call: Call, at: BlockRef) -> Result<Bytes, BackendError> {

@@ -1,8 +1,9 @@
 //! Words of the parts below, in the words of the API.
 
-use api::{BackendError, Rejection};
-use execution::{CallError, CallRequest, admission::Inadmissible};
-use storage::ReadError;
+use api::{AccountState, BackendError, Rejection};
+use execution::{CallError, CallRequest, TrieError, admission::Inadmissible};
+use primitives::Height;
+use storage::{LogQuery, ReadError};
 use supervision::AskError;
 
 use crate::mempool::Rejected;
@@ -11,15 +12,43 @@ pub(super) fn read(error: ReadError) -> BackendError {
     match error {
         ReadError::Closed => BackendError::Unavailable("storage is restarting".into()),
         ReadError::Empty => BackendError::Unavailable("nothing is committed yet".into()),
+        ReadError::NotKept { asked, from, to } => not_kept(asked, from, to),
         ReadError::Io(reason) => BackendError::Internal(reason),
     }
+}
+
+fn not_kept(block: Height, oldest: Height, newest: Height) -> BackendError {
+    BackendError::NotKept { what: "the state", block, oldest, newest }
 }
 
 pub(super) fn state(error: execution::ReadError) -> BackendError {
     match error {
         execution::ReadError::Closed => BackendError::Unavailable("storage is restarting".into()),
+        execution::ReadError::NotKept { asked, from, to } => not_kept(asked, from, to),
         other => BackendError::Internal(other.to_string()),
     }
+}
+
+pub(super) fn trie(error: TrieError) -> BackendError {
+    match error {
+        TrieError::Read(error) => state(error),
+        other => BackendError::Internal(other.to_string()),
+    }
+}
+
+pub(super) fn proof(proof: execution::AccountProof) -> api::AccountProof {
+    let account = proof.account.unwrap_or_default();
+    api::AccountProof {
+        state: AccountState { balance: account.balance, nonce: account.nonce },
+        code_hash: account.code_hash,
+        storage_root: account.storage_root,
+        nodes: proof.nodes,
+        slots: proof.slots.into_iter().map(|slot| api::SlotProof { value: slot.value, nodes: slot.nodes }).collect(),
+    }
+}
+
+pub(super) fn wanted(wanted: api::LogCriteria) -> LogQuery {
+    LogQuery { addresses: wanted.addresses, topics: wanted.topics }
 }
 
 pub(super) fn asked(error: AskError) -> BackendError {

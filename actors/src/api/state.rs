@@ -1,6 +1,6 @@
-//! Calls on the state at the head, off the runtime and with a limit.
+//! Calls on the state of a block, off the runtime and with a limit.
 
-use std::{cmp::Ordering, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use api::{BackendError, BlockRef};
 use execution::{Cancel, Simulation, StateReader};
@@ -19,7 +19,7 @@ const CALL_GAS_CAP: u64 = 50_000_000;
 /// How long one call may run.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
 
-/// Runs calls that change nothing.
+/// Runs calls that change nothing, and whatever else reads much.
 #[derive(Clone)]
 pub(super) struct Simulator {
     ledger: Ledger,
@@ -43,16 +43,23 @@ impl Simulator {
 
     /// Runs `work` on the state of `at`, on a thread of its own.
     pub async fn run<R: Send + 'static>(&self, at: BlockRef, work: impl FnOnce(&Simulation<'_>) -> R + Send + 'static) -> Result<R, BackendError> {
+        let (ledger, admission) = (self.ledger.clone(), self.admission.clone());
+        let simulate = move |cancel: &Cancel| {
+            let state = state_at(&ledger, at)?;
+            let header = ledger.header(state.height()).map_err(convert::read)?.ok_or(BackendError::UnknownBlock)?;
+            Ok(work(&Simulation { chain: admission.chain(), state: &state, header: &header, gas_cap: CALL_GAS_CAP, cancel }))
+        };
+        self.blocking(simulate).await?
+    }
+
+    /// Runs `work` on a thread of its own; it should end when it is cancelled.
+    pub async fn blocking<R: Send + 'static>(&self, work: impl FnOnce(&Cancel) -> R + Send + 'static) -> Result<R, BackendError> {
         let permit = self.room.clone().acquire_owned().await.map_err(|_| BackendError::Unavailable("the node is stopping".into()))?;
-        let state = state_at(&self.ledger, at)?;
-        let header = self.ledger.header(state.height()).map_err(convert::read)?.ok_or(BackendError::UnknownBlock)?;
-        let admission = self.admission.clone();
         let cancel = CancelOnDrop(Cancel::default());
         let flag = cancel.0.clone();
         let task = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            let simulation = Simulation { chain: admission.chain(), state: &state, header: &header, gas_cap: CALL_GAS_CAP, cancel: &flag };
-            work(&simulation)
+            work(&flag)
         });
         match tokio::time::timeout(CALL_LIMIT, task).await {
             Ok(Ok(outcome)) => Ok(outcome),
@@ -62,17 +69,15 @@ impl Simulator {
     }
 }
 
-/// The state of `at`, which must be the head: the only block whose state is kept.
+/// The state of `at`, as long as it is kept.
 pub(super) fn state_at(ledger: &Ledger, at: BlockRef) -> Result<StateView, BackendError> {
-    let asked = match at {
-        BlockRef::Latest => None,
-        BlockRef::Height(height) => Some(height),
-        BlockRef::Hash(hash) => Some(ledger.height_of(&hash).map_err(convert::read)?.ok_or(BackendError::UnknownBlock)?),
+    let height = match at {
+        BlockRef::Latest => return ledger.state().map_err(convert::read),
+        BlockRef::Height(height) => height,
+        BlockRef::Hash(hash) => ledger.height_of(&hash).map_err(convert::read)?.ok_or(BackendError::UnknownBlock)?,
     };
-    let state = ledger.state().map_err(convert::read)?;
-    match asked.map(|asked| (asked, asked.cmp(&state.height()))) {
-        None | Some((_, Ordering::Equal)) => Ok(state),
-        Some((_, Ordering::Greater)) => Err(BackendError::UnknownBlock),
-        Some((asked, Ordering::Less)) => Err(BackendError::NotKept { what: "the state", block: asked, oldest: state.height() }),
+    if ledger.tip().map_err(convert::read)? < height {
+        return Err(BackendError::UnknownBlock);
     }
+    ledger.state_at(height).map_err(convert::read)
 }

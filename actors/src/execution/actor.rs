@@ -9,6 +9,7 @@ use std::{
 use alloy_eips::eip2718::Encodable2718;
 use execution::{Attributes, Cancel, Changes, CommitError, Committed, Embedded, StateReader, Validators, Verdict};
 use primitives::{Address, Clock, Genesis, Header, Height, Metadata, RecoveredTransaction, limits};
+use storage::Retention;
 use supervision::{ChildSpec, Context, Fault, Incarnation, Reply, answer};
 use tracing::{debug, error, info, warn};
 use wire::{Message as Wire, Status};
@@ -43,6 +44,8 @@ pub struct Parts {
     pub metrics: ExecutionMetrics,
     /// Who gets the tips of blocks built here.
     pub fee_recipient: Address,
+    /// How much of the past state is kept.
+    pub retention: Retention,
 }
 
 struct Execution {
@@ -130,7 +133,9 @@ impl Execution {
             Err(error) => return refused(height, &error).map(Err),
         };
         let undecided = self.parts.ledger.undecided_up_to(height)?;
-        let batch = rows(&changes, &certificate, &undecided);
+        let (before, retention) = (self.parts.ledger.view()?, self.parts.retention);
+        let batch = context.blocking(COMMIT_LIMIT, "rows", || rows(&changes, &certificate, &undecided, &before, retention)).await??;
+        drop(before);
         match self.parts.storage.commit(batch, COMMIT_LIMIT).await {
             Ok(()) => {}
             Err(StorageError::NoSpace) => return Ok(Err(CommitFailure::NoSpace)),

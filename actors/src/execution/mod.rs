@@ -14,6 +14,8 @@ mod actor;
 mod mailbox;
 mod metrics;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 pub use actor::{Parts, child};
 pub use mailbox::{BuiltBlock, CommitFailure, Decided, ExecutionMailbox};

@@ -2,13 +2,19 @@
 
 use execution::{Changes, encode_receipts};
 use primitives::Certificate;
-use storage::{Batch, Keyspace, Undecided, keys};
+use storage::{Batch, Keyspace, ReadError, Retention, Undecided, View, keys};
 
 use crate::changes::{put_state, rlp};
 
 /// Block, metadata, certificate, state, trie, receipts and indexes of a decided block; included transactions leave the pool's
-/// rows, and `undecided` bodies of this height and below are dropped.
-pub(super) fn rows(changes: &Changes, certificate: &Certificate, undecided: &[Undecided]) -> Batch {
+/// rows, and `undecided` bodies of this height and below are dropped. What the state was in `before`, at the height below, is kept.
+pub(super) fn rows(
+    changes: &Changes,
+    certificate: &Certificate,
+    undecided: &[Undecided],
+    before: &View,
+    retention: Retention,
+) -> Result<Batch, ReadError> {
     let (block, height) = (&changes.block, changes.height);
     let key = keys::height(height);
     let mut batch = Batch::for_height(height, changes.hash);
@@ -23,5 +29,8 @@ pub(super) fn rows(changes: &Changes, certificate: &Certificate, undecided: &[Un
     }
     put_state(&mut batch, &block.changes);
     batch.drop_undecided(undecided);
-    batch
+    let logs = block.receipts.iter().flat_map(|receipt| &receipt.logs);
+    batch.index_logs(before, logs.map(|log| (&log.address, log.topics())))?;
+    batch.keep_history(before, retention)?;
+    Ok(batch)
 }

@@ -1,4 +1,4 @@
-//! Logs, found by bloom filters and read from receipts.
+//! Logs, found by the node's index and by bloom filters, and read from receipts.
 
 use alloy_eips::BlockNumberOrTag;
 use alloy_rpc_types_eth::{Filter, FilterBlockOption, Log};
@@ -7,7 +7,7 @@ use primitives::Height;
 
 use super::{block_id, receipts};
 use crate::{
-    Backend, BackendError, BlockRef, SealedHeader, config,
+    Backend, BackendError, BlockRef, LogCriteria, SealedHeader, config,
     rpc::{Params, invalid},
 };
 
@@ -96,6 +96,24 @@ async fn range<B: Backend>(backend: &B, from: Option<BlockNumberOrTag>, to: Opti
 }
 
 async fn scan<B: Backend>(backend: &B, filter: &Filter, first: Height, last: Height, found: &mut Vec<Log>) -> Result<(), ErrorObjectOwned> {
+    let wanted = criteria(filter);
+    if wanted == LogCriteria::default() {
+        return scan_all(backend, filter, first, last, found).await;
+    }
+    for height in backend.log_heights(wanted, first, last).await? {
+        let header = backend.header(BlockRef::Height(height)).await?.ok_or(BackendError::UnknownBlock)?;
+        search(backend, filter, &header, found).await?;
+    }
+    Ok(())
+}
+
+fn criteria(filter: &Filter) -> LogCriteria {
+    let topics = filter.topics.each_ref().map(|topic| topic.iter().copied().collect());
+    LogCriteria { addresses: filter.address.iter().copied().collect(), topics }
+}
+
+/// Who wants all logs is shown block after block.
+async fn scan_all<B: Backend>(backend: &B, filter: &Filter, first: Height, last: Height, found: &mut Vec<Log>) -> Result<(), ErrorObjectOwned> {
     let mut next = first;
     while next <= last {
         let headers = backend.headers(next, PAGE.min(last.0 - next.0 + 1)).await?;
@@ -110,12 +128,16 @@ async fn scan<B: Backend>(backend: &B, filter: &Filter, first: Height, last: Hei
 
 /// Adds the matching logs of one block.
 async fn search<B: Backend>(backend: &B, filter: &Filter, header: &SealedHeader, found: &mut Vec<Log>) -> Result<(), ErrorObjectOwned> {
-    if !filter.matches_bloom(header.inner().logs_bloom) {
+    let bloom = header.inner().logs_bloom;
+    if bloom.is_zero() || !filter.matches_bloom(bloom) {
         return Ok(());
     }
     let height = Height(header.inner().number);
-    let block = backend.block(BlockRef::Height(height)).await?.ok_or(BackendError::UnknownBlock)?;
     let receipts = backend.receipts(height).await?.ok_or(BackendError::UnknownBlock)?;
+    if !receipts.iter().flat_map(|receipt| &receipt.logs).any(|log| filter.matches(log)) {
+        return Ok(());
+    }
+    let block = backend.block(BlockRef::Height(height)).await?.ok_or(BackendError::UnknownBlock)?;
     let mut first = 0;
     for (index, receipt) in receipts.iter().enumerate() {
         if receipt.logs.iter().any(|log| filter.matches(log)) {

@@ -13,6 +13,7 @@ mod filters;
 mod fork_config;
 mod logs;
 mod node;
+mod proof;
 mod quantity;
 mod raw;
 mod receipts;
@@ -88,6 +89,7 @@ methods! {
         "eth_getRawTransactionByBlockHashAndIndex" => raw::by_block_hash,
         "eth_getRawTransactionByBlockNumberAndIndex" => raw::by_block_number,
         "eth_getRawTransactionByHash" => raw::transaction,
+        "eth_getProof" => proof::proof,
         "eth_getStorageAt" => state::storage,
         "eth_getStorageValues" => state::storage_values,
         "eth_getTransactionByBlockHashAndIndex" => transactions::by_block_hash,

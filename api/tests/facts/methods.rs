@@ -206,11 +206,39 @@ async fn state_is_read_at_any_form_of_the_head() {
 async fn state_that_is_not_kept_is_refused_with_what_is() {
     let server = Server::start().await;
     let (code, message) = failure(server.address, "eth_getBalance", json!([ALICE, "earliest"])).await;
-    assert_eq!((code, message.as_str()), (-32000, "the state of block 0 is not kept; the oldest kept is 2"));
+    assert_eq!((code, message.as_str()), (-32000, "the state of block 0 is not kept; kept are 2 to 2; an archive node has it"));
     assert_eq!(failure(server.address, "eth_getCode", json!([ALICE, "0x99"])).await, (-32000, "header not found".into()));
     for wrong in [json!([]), json!(["0x12"]), json!([ALICE, "soon"]), json!([ALICE, { "blockHash": "0x1" }]), json!([ALICE, "latest", 1])] {
         assert_eq!(failure(server.address, "eth_getBalance", wrong).await.0, -32602);
     }
+}
+
+#[tokio::test]
+async fn a_proof_has_the_form_of_eip_1186() {
+    let server = Server::start().await;
+    let at = server.address;
+    let whole = B256::with_last_byte(7);
+    let proof = json!({
+        "address": ALICE, "balance": "0x3635c9adc5dea00000", "nonce": "0x3", "codeHash": B256::repeat_byte(1), "storageHash": B256::repeat_byte(2),
+        "accountProof": ["0xc0", "0xc20102"],
+        "storageProof": [
+            { "key": whole, "value": "0x7", "proof": ["0xc20304"] },
+            { "key": "0x8", "value": "0x8", "proof": ["0xc20304"] },
+        ],
+    });
+    assert_eq!(result(at, "eth_getProof", json!([ALICE, [whole, "0x08"], "latest"])).await, proof);
+    assert_eq!(result(at, "eth_getProof", json!([ALICE, []])).await["storageProof"], json!([]));
+    let many = vec!["0x0"; 1025];
+    for (wrong, part) in [
+        (json!([ALICE]), "missing value for required argument 1 (storageKeys)"),
+        (json!([ALICE, "0x1", "latest"]), "invalid argument 1 (storageKeys)"),
+        (json!([ALICE, [format!("0x1{}", "0".repeat(64))], "latest"]), "invalid argument 1 (storageKeys)"),
+        (json!([ALICE, many, "latest"]), "invalid argument 1 (storageKeys): 1025 keys, want at most 1024"),
+    ] {
+        let (code, message) = failure(at, "eth_getProof", wrong).await;
+        assert!(code == -32602 && message.contains(part), "{code} {message}");
+    }
+    assert_eq!(failure(at, "eth_getProof", json!([ALICE, [], "earliest"])).await.0, -32000);
 }
 
 #[tokio::test]

@@ -11,9 +11,9 @@ use alloy_eips::{
 };
 use alloy_primitives::{Address, B256, Bytes, Log, Signature, TxKind, U256, address, b256};
 use api::{
-    Accessed, AccountState, ActorsHealth, Backend, BackendError, BlobsHealth, BlockRef, BlockchainHealth, Call, ChainHealth, ClockHealth,
-    ConsensusHealth, Criterion, DecidedBlock, Direction, Fork, ForkSchedule, Found, Health, MempoolHealth, P2pHealth, PeerStatus, PoolContent,
-    Rejection, SealedHeader, Signing, Status, StorageHealth, SyncHealth, SyncStatus, UnixSeconds,
+    Accessed, AccountProof, AccountState, ActorsHealth, Backend, BackendError, BlobsHealth, BlockRef, BlockchainHealth, Call, ChainHealth,
+    ClockHealth, ConsensusHealth, Criterion, DecidedBlock, Direction, Fork, ForkSchedule, Found, Health, LogCriteria, MempoolHealth, P2pHealth,
+    PeerStatus, PoolContent, Rejection, SealedHeader, Signing, SlotProof, Status, StorageHealth, SyncHealth, SyncStatus, UnixSeconds,
 };
 use primitives::{Block, Header, Height, Round, Transaction};
 use tokio::sync::{Semaphore, broadcast, watch};
@@ -122,7 +122,7 @@ impl Node {
     fn state(&self, at: BlockRef) -> Result<(), BackendError> {
         let height = Height(self.find(at).ok_or(BackendError::UnknownBlock)?.block.header.number);
         let head = Height(self.all().len() as u64 - 1);
-        if height == head { Ok(()) } else { Err(BackendError::NotKept { what: "the state", block: height, oldest: head }) }
+        if height == head { Ok(()) } else { Err(BackendError::NotKept { what: "the state", block: height, oldest: head, newest: head }) }
     }
 
     async fn unless_mute(&self) {
@@ -269,6 +269,21 @@ impl Backend for Node {
     async fn storage(&self, address: Address, slot: U256, at: BlockRef) -> Result<B256, BackendError> {
         self.state(at)?;
         Ok(if address == CONTRACT { B256::from(slot) } else { B256::ZERO })
+    }
+
+    async fn proof(&self, address: Address, slots: Vec<B256>, at: BlockRef) -> Result<AccountProof, BackendError> {
+        let state = self.account(address, at).await?;
+        let slot = |slot: B256| SlotProof { value: slot.into(), nodes: vec![Bytes::from_static(&[0xc2, 0x03, 0x04])] };
+        let nodes = vec![Bytes::from_static(&[0xc0]), Bytes::from_static(&[0xc2, 0x01, 0x02])];
+        let slots = slots.into_iter().map(slot).collect();
+        Ok(AccountProof { state, code_hash: B256::repeat_byte(1), storage_root: B256::repeat_byte(2), nodes, slots })
+    }
+
+    /// An index of addresses alone.
+    async fn log_heights(&self, wanted: LogCriteria, first: Height, last: Height) -> Result<Vec<Height>, BackendError> {
+        let has = |log: &Log| wanted.addresses.is_empty() || wanted.addresses.contains(&log.address);
+        let may_hold = |height: &u64| self.receipts[*height as usize].iter().flat_map(|receipt| &receipt.logs).any(has);
+        Ok((first.0..=last.0).filter(may_hold).map(Height).collect())
     }
 
     async fn call(&self, call: Call, at: BlockRef) -> Result<Bytes, BackendError> {

@@ -17,6 +17,7 @@ pub mod schema;
 use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
 
 use primitives::{Genesis, PeerAddress, genesis::NetworkKind};
+use storage::Retention;
 use tracing_subscriber::filter::Targets;
 
 pub use layers::{Origin, Override, Setting, Sources, Value};
@@ -34,6 +35,7 @@ pub struct Config {
     pub telemetry: Telemetry,
     pub shutdown: Shutdown,
     pub storage: Storage,
+    pub history: History,
     pub chaos: Chaos,
 }
 
@@ -107,6 +109,12 @@ pub struct Shutdown {
 #[derive(Clone, Debug)]
 pub struct Storage {
     pub cache_bytes: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct History {
+    /// How much of the past state is kept.
+    pub state: Retention,
 }
 
 #[derive(Clone, Debug)]

@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, net::SocketAddr, str::FromStr, time::Duration};
 
 use primitives::PeerAddress;
+use storage::Retention;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
-use super::{Chain, Chaos, Config, LogFormat, Metrics, Mistake, OnMissing, P2p, Rpc, Setting, Shutdown, Signing, Storage, Telemetry, Value};
+use super::{Chain, Chaos, Config, History, LogFormat, Metrics, Mistake, OnMissing, P2p, Rpc, Setting, Shutdown, Signing, Storage, Telemetry, Value};
 
 /// Reads key by key; a value that is wrong is replaced by a harmless one, because the whole is refused anyway.
 pub(super) struct Reader<'a> {
@@ -40,6 +41,7 @@ impl Reader<'_> {
             },
             shutdown: Shutdown { grace: self.duration("shutdown.grace", Duration::from_secs(1), Duration::from_secs(600)) },
             storage: Storage { cache_bytes: self.size("storage.cache", MIB, TIB) },
+            history: History { state: self.retention("history.state") },
             chaos: Chaos { enabled: self.is_on("chaos.enabled") },
         };
         self.refuse_shared_ports();
@@ -124,6 +126,14 @@ impl Reader<'_> {
     fn size(&mut self, path: &str, least: u64, most: u64) -> u64 {
         let remedy = "must be a whole number with KiB, MiB, GiB or TiB, from 1MiB to 1TiB, as in \"64MiB\"";
         self.parse(path, |text| size(text).filter(|given| (least..=most).contains(given)), remedy, least)
+    }
+
+    fn retention(&mut self, path: &str) -> Retention {
+        let parse = |text: &str| match text {
+            "archive" => Some(Retention::Archive),
+            number => number.parse().ok().map(Retention::Heights),
+        };
+        self.parse(path, parse, "must be \"archive\" or a number of heights in quotes, as in \"1024\"", Retention::Archive)
     }
 
     fn on_missing(&mut self, path: &str) -> Option<OnMissing> {

@@ -48,6 +48,12 @@ pub const KEYS: &[Key] = &[
     key("telemetry.log_level", Kind::Text, "\"info\"", "error, warn, info, debug or trace; by part as in \"info,consensus=debug\"."),
     key("shutdown.grace", Kind::Text, "\"30s\"", "How long an ordered stop may take before the process ends anyway. 1s to 10m."),
     key("storage.cache", Kind::Text, "\"16MiB\"", "Memory for the database's cache. 1MiB to 1TiB."),
+    key(
+        "history.state",
+        Kind::Text,
+        "\"1024\"",
+        "How many heights below the head the state is kept for eth_call, eth_getBalance, eth_getProof and the like: a whole number in quotes,\n\"archive\" for all heights, \"0\" for the head alone.",
+    ),
     key("chaos.enabled", Kind::Flag, "false", "Allow faults to be injected into actors. Refused on mainnet."),
 ];
 

@@ -47,6 +47,17 @@ fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
 }
 
 #[test]
+fn history_is_kept_for_so_many_heights_or_for_all() {
+    let kept = |value: &str| resolve(&sources("", &[], &[("history.state", value)])).map(|resolved| resolved.config.history.state);
+    assert_eq!(resolve(&Sources::default()).unwrap().config.history.state, Retention::Heights(1024));
+    assert_eq!(kept("archive").unwrap(), Retention::Archive);
+    assert_eq!(kept("0").unwrap(), Retention::Heights(0));
+    for wrong in ["", "all", "-1", "1.5", "1k"] {
+        assert_eq!(kept(wrong).unwrap_err().0[0].key, "history.state", "{wrong}");
+    }
+}
+
+#[test]
 fn each_value_knows_who_set_it() {
     let resolved = resolve(&sources("[rpc]\n\nlisten = \"127.0.0.1:1\"\n", &[("AXOLOTL_P2P_JSON", "true")], &[("storage.cache", "1GiB")])).unwrap();
     let origin = |path: &str| resolved.settings[path].origin.to_string();

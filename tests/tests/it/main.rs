@@ -6,6 +6,7 @@ mod command_line;
 mod faces;
 mod faults;
 mod layering;
+mod past;
 mod restarts;
 mod rpc;
 mod sign_state;
