@@ -282,7 +282,8 @@ impl Backend for Node {
     /// An index of addresses alone.
     async fn log_heights(&self, wanted: LogCriteria, first: Height, last: Height) -> Result<Vec<Height>, BackendError> {
         let has = |log: &Log| wanted.addresses.is_empty() || wanted.addresses.contains(&log.address);
-        let may_hold = |height: &u64| self.receipts[*height as usize].iter().flat_map(|receipt| &receipt.logs).any(has);
+        let blocks = self.blocks.read().unwrap();
+        let may_hold = |height: &u64| blocks[*height as usize].1.iter().flat_map(|receipt| &receipt.logs).any(has);
         Ok((first.0..=last.0).filter(may_hold).map(Height).collect())
     }
 
