@@ -34,6 +34,8 @@ pub enum ClientError {
     Deadline { authority: String },
     #[error("{authority} answers {what} with something else than expected: {found}")]
     Unexpected { authority: String, what: String, found: String },
+    #[error("{authority} answers {what} with HTTP {status}")]
+    Status { authority: String, what: String, status: StatusCode },
     #[error("{method} was refused: {message} (code {code})")]
     Refused { method: String, code: i64, message: String },
 }
@@ -47,7 +49,9 @@ impl Client {
             let failure = Failure::new(ExitCode::Usage, format!("{url:?} is no address of a node"));
             return Err(failure.remedy("write http://host:port, as in http://127.0.0.1:3030"));
         };
-        Ok(Self { http: HttpClient::builder(TokioExecutor::new()).build_http(), authority: authority.to_owned() })
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        Ok(Self { http: HttpClient::builder(TokioExecutor::new()).build(connector), authority: authority.to_owned() })
     }
 
     /// `host:port`.
@@ -69,16 +73,26 @@ impl Client {
 
     /// The result of a JSON-RPC call.
     pub async fn call(&self, method: &str, parameters: Value) -> Result<Value, ClientError> {
-        let call = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": parameters });
-        let request = Request::post(format!("http://{}/", self.authority)).header(header::CONTENT_TYPE, "application/json");
-        let (_, body) = self.send(method, request.body(Full::from(call.to_string()))).await?;
-        let mut answer: Value = serde_json::from_slice(&body).map_err(|error| self.unexpected(method, error))?;
-        if let Some(error) = answer.get("error").filter(|error| !error.is_null()) {
-            let code = error["code"].as_i64().unwrap_or_default();
-            let message = error["message"].as_str().unwrap_or_default().to_owned();
-            return Err(ClientError::Refused { method: method.to_owned(), code, message });
+        let answer = self.ask(method, &request(method, 1, parameters)).await?;
+        self.result(method, answer)
+    }
+
+    /// The results of one method called with each of `parameters`, in one request; an error of its own when the whole batch fails.
+    pub async fn call_all(&self, method: &str, parameters: Vec<Value>) -> Result<Vec<Result<Value, ClientError>>, ClientError> {
+        let count = parameters.len();
+        let calls: Vec<_> = parameters.into_iter().enumerate().map(|(id, parameters)| request(method, id, parameters)).collect();
+        let Value::Array(answers) = self.ask(method, &Value::Array(calls)).await? else {
+            return Err(self.unexpected(method, "no batch"));
+        };
+        // The answers of a batch come in any order.
+        let mut results: Vec<_> = (0..count).map(|_| Err(self.unexpected(method, "no answer to this call of a batch"))).collect();
+        for answer in answers {
+            let id = answer["id"].as_u64().and_then(|id| usize::try_from(id).ok());
+            if let Some(place) = id.and_then(|id| results.get_mut(id)) {
+                *place = self.result(method, answer);
+            }
         }
-        answer.get_mut("result").map(Value::take).ok_or_else(|| self.unexpected(method, "neither result nor error"))
+        Ok(results)
     }
 
     /// Number of the latest block.
@@ -93,6 +107,30 @@ impl Client {
         let answer = self.call("debug_getRawBlock", json!([format!("{height:#x}")])).await?;
         let bytes = answer.as_str().and_then(|text| hex::decode(text.strip_prefix("0x")?).ok());
         bytes.ok_or_else(|| self.unexpected("debug_getRawBlock", "no 0x hex"))
+    }
+
+    /// Posts `body`; answers what is a JSON-RPC response or a batch of them.
+    async fn ask(&self, method: &str, body: &Value) -> Result<Value, ClientError> {
+        let request = Request::post(format!("http://{}/", self.authority)).header(header::CONTENT_TYPE, "application/json");
+        let (status, bytes) = self.send(method, request.body(Full::from(body.to_string()))).await?;
+        match serde_json::from_slice::<Value>(&bytes) {
+            Ok(answer) if answer.is_array() => Ok(answer),
+            // One answer to a whole batch is its refusal.
+            Ok(answer) if body.is_array() && answer.get("error").is_some() => self.result(method, answer),
+            Ok(answer) if answer.get("result").or(answer.get("error")).is_some() => Ok(answer),
+            _ if !status.is_success() => Err(ClientError::Status { authority: self.authority.clone(), what: method.to_owned(), status }),
+            Ok(_) => Err(self.unexpected(method, "neither result nor error")),
+            Err(error) => Err(self.unexpected(method, error)),
+        }
+    }
+
+    fn result(&self, method: &str, mut answer: Value) -> Result<Value, ClientError> {
+        if let Some(error) = answer.get("error").filter(|error| !error.is_null()) {
+            let code = error["code"].as_i64().unwrap_or_default();
+            let message = error["message"].as_str().unwrap_or_default().to_owned();
+            return Err(ClientError::Refused { method: method.to_owned(), code, message });
+        }
+        answer.get_mut("result").map(Value::take).ok_or_else(|| self.unexpected(method, "neither result nor error"))
     }
 
     async fn send(&self, what: &str, request: http::Result<Request<Full<Bytes>>>) -> Result<(StatusCode, Bytes), ClientError> {
@@ -117,6 +155,10 @@ impl Client {
     }
 }
 
+fn request(method: &str, id: usize, parameters: Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": parameters })
+}
+
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let failure = Failure::runtime(error.to_string());
@@ -124,7 +166,7 @@ impl From<ClientError> for Failure {
             ClientError::Unreachable { .. } | ClientError::Deadline { .. } => {
                 failure.remedy("start the node, or name another with --rpc http://host:port")
             }
-            ClientError::Unexpected { .. } => {
+            ClientError::Unexpected { .. } | ClientError::Status { .. } => {
                 failure.remedy("check that --rpc names the RPC port of an Axolotl node (the first of a localnet: http://127.0.0.1:3030)")
             }
             ClientError::Refused { .. } => failure,
@@ -151,7 +193,7 @@ pub(crate) mod tests {
                     let count = stream.read(&mut buffer).await.unwrap();
                     request.extend_from_slice(&buffer[..count]);
                     let text = String::from_utf8_lossy(&request);
-                    let is_whole = text.starts_with("GET") && text.ends_with("\r\n\r\n") || text.ends_with('}');
+                    let is_whole = text.starts_with("GET") && text.ends_with("\r\n\r\n") || text.ends_with(['}', ']']);
                     if count == 0 || is_whole {
                         break;
                     }
@@ -174,6 +216,23 @@ pub(crate) mod tests {
         let client = Client::new(&url).unwrap();
         assert_eq!(client.height().await.unwrap(), 31);
         assert!(matches!(client.raw_block(1).await, Err(ClientError::Refused { code: -32601, .. })));
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_answered_in_the_order_of_its_calls_whatever_the_order_of_the_answers() {
+        let (url, _task) =
+            node(|_| json!([{ "id": 2, "result": "c" }, { "id": 0, "error": { "code": -32000, "message": "txpool is full" } }]).to_string()).await;
+        let answers = Client::new(&url).unwrap().call_all("eth_x", vec![json!([]); 3]).await.unwrap();
+        assert!(matches!(answers[0], Err(ClientError::Refused { code: -32_000, .. })));
+        assert!(matches!(answers[1], Err(ClientError::Unexpected { .. })), "this call has no answer");
+        assert_eq!(*answers[2].as_ref().unwrap(), json!("c"));
+    }
+
+    #[tokio::test]
+    async fn a_batch_can_be_refused_as_a_whole() {
+        let (url, _task) = node(|_| json!({ "id": null, "error": { "code": -32_600, "message": "batch too large" } }).to_string()).await;
+        let refused = Client::new(&url).unwrap().call_all("eth_x", vec![json!([]); 3]).await.unwrap_err();
+        assert!(matches!(refused, ClientError::Refused { code: -32_600, .. }), "{refused}");
     }
 
     #[tokio::test]

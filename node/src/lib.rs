@@ -23,6 +23,7 @@ pub mod home;
 pub mod keys;
 pub mod launch;
 pub mod listeners;
+pub mod load;
 pub mod localnet;
 pub mod network;
 pub mod ports;

@@ -5,7 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use primitives::{Address, B256, PublicKey, U256, genesis::NetworkKind};
 
-use super::values::{duration, funded, network_kind, setting, validator};
+use super::{
+    load::Load,
+    values::{duration, funded, network_kind, setting, validator},
+};
 use crate::{config::Override, ports::PortOffset};
 
 /// A BFT validator node that heals itself.
@@ -46,6 +49,8 @@ pub enum Command {
     Status(Remote),
     /// Wait until a running node has reached a height
     Wait(Wait),
+    /// Send transactions to a running network and measure what becomes of them
+    Load(Load),
     /// Make or show keys
     #[command(subcommand)]
     Keys(Keys),
@@ -356,6 +361,7 @@ impl Command {
             Self::Testnet(Testnet::Init(arguments)) => Format { output: arguments.format },
             Self::Status(node) => node.format,
             Self::Wait(arguments) => arguments.node.format,
+            Self::Load(arguments) => arguments.format,
             Self::Keys(Keys::New(KeysNew { format, .. }) | Keys::Show { format, .. }) => *format,
             Self::Genesis(Genesis::New(GenesisNew { format, .. })) => *format,
             Self::Genesis(Genesis::Validate(arguments) | Genesis::Hash(arguments)) => arguments.format,
@@ -394,6 +400,9 @@ mod tests {
             "start --home h --genesis-file g --set rpc.listen=127.0.0.1:1 --set p2p.json=true",
             "status --output json",
             "wait --height 3 --timeout 30s",
+            "load",
+            "load --rpc http://127.0.0.1:3030,http://127.0.0.1:3040 --tx-rate max --duration 30s --kind erc20 --accounts 100 --batch 20",
+            "load --tx-rate 0.5 --key k --in-flight 8 --window 100 --settle 1m --fee-cap 50 --chain-id 1337 --output json",
             "keys new --home h --node",
             "keys show --home h",
             "genesis new --validators 4",
@@ -421,6 +430,9 @@ mod tests {
             "wait --height x",
             "wait --height 1 --timeout 5",
             "localnet --port-offset -1",
+            "load --tx-rate 0",
+            "load --accounts 0",
+            "load --kind mint",
             "start --home h --set x",
         ] {
             let arguments = std::iter::once("axolotl").chain(line.split_whitespace());

@@ -5,6 +5,7 @@ mod complaint;
 mod configuration;
 mod export;
 mod genesis;
+mod load;
 mod make;
 mod observe;
 mod printer;
@@ -57,6 +58,7 @@ pub fn run(arguments: Vec<OsString>, environment: Vec<(String, String)>, out: &m
         Command::Testnet(Testnet::Init(arguments)) => make::testnet(&arguments, &mut printer)?,
         Command::Status(node) => block_on(observe::status(&node, &mut printer))?,
         Command::Wait(arguments) => block_on(observe::wait(&arguments, &mut printer))?,
+        Command::Load(arguments) => block_on_threads(load::run(&arguments, &mut printer))?,
         Command::Keys(command) => make::keys(&command, &mut printer)?,
         Command::Genesis(command) => genesis::run(&command, &mut printer)?,
         Command::Export(command) => export::run(&command, &mut printer)?,
@@ -123,6 +125,12 @@ fn completions(shell: clap_complete::Shell) -> String {
 /// Runs a command that only talks to a node.
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::runtime(format!("no runtime: {error}")))?.block_on(work)
+}
+
+/// Runs a command that has much to do at the same time.
+fn block_on_threads<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(|error| Failure::runtime(format!("no runtime: {error}")))?.block_on(work)
 }
 

@@ -1,7 +1,7 @@
 //! From a checked plan to running nodes, until they are told to stop.
 
 mod processes;
-mod signals;
+pub(crate) mod signals;
 mod watch;
 
 use std::{io::Write, time::Duration};
