@@ -69,14 +69,14 @@ pub struct Load {
 /// `axolotl load`.
 pub async fn run(arguments: &Load, printer: &mut Printer<'_>) -> Result<(), Failure> {
     let plan = plan(arguments)?;
-    let chain = Chain::reach(&arguments.rpc).await?;
-    if let Some(wanted) = arguments.chain_id {
-        chain.expect(wanted)?;
-    }
     let accounts = match &arguments.key {
         Some(path) => Accounts::of(keys::read(path)?, plan.accounts),
         None => Accounts::development(plan.accounts),
     };
+    let chain = Chain::reach(&arguments.rpc).await?;
+    if let Some(wanted) = arguments.chain_id {
+        chain.expect(wanted)?;
+    }
     let mut signals = Signals::listen()?;
     let stop = async {
         signals.next().await;

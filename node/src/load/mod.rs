@@ -54,6 +54,8 @@ use crate::exit::Failure;
 const TELL_EVERY: Duration = Duration::from_millis(200);
 /// How often the end looks whether all is final.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How long the nodes may take to confirm the figures.
+const CHECK_LIMIT: Duration = Duration::from_secs(5);
 
 /// What is told while it runs.
 #[derive(Debug)]
@@ -79,7 +81,7 @@ pub async fn run(
     let (tally, nonces) = (Arc::new(Tally::new(plan.max_waiting())), recipe.nonces.clone());
     let is_interrupted = drive(chain, plan, recipe, &tally, stop, tell).await?;
     let counts = tally.counts();
-    let checks = check(chain, accounts, &nonces, &counts).await;
+    let checks = tokio::time::timeout(CHECK_LIMIT, check(chain, accounts, &nonces, &counts)).await.unwrap_or_default();
     let nodes = (0..chain.nodes()).map(|node| chain.client(node).authority().to_owned()).collect();
     Ok(Report::new(chain.id, nodes, plan, &counts, checks, is_interrupted))
 }

@@ -35,7 +35,7 @@ pub struct Report {
     pub tx_per_second: f64,
     /// From when a transaction was due until a block with it was seen.
     pub latency_ms: Latency,
-    /// The furthest that a request left behind its time: the tool's own share of the latencies.
+    /// The furthest that a request left behind its time, because of the nodes or this machine; a part of its latency.
     pub lag_ms_max: f64,
     /// Failed attempts by kind, repeated ones among them.
     pub errors: BTreeMap<String, u64>,
@@ -141,8 +141,11 @@ impl Report {
         for (kind, count) in &self.errors {
             lines.push(("errors", format!("{count} x {kind}")));
         }
+        let unsent = self.planned.map_or(0, |planned| planned.saturating_sub(self.submitted));
         if self.interrupted {
             lines.push(("note", "stopped early: this is what was measured until then".to_owned()));
+        } else if 0 < unsent {
+            lines.push(("note", format!("{unsent} transactions could not leave in time: the nodes or this machine did not keep up")));
         }
         lines.iter().map(|(name, value)| format!("{name:<10} {value}")).collect::<Vec<_>>().join("\n")
     }
@@ -247,7 +250,9 @@ mod tests {
         for line in ["submitted  500 of 500", "load       transfers, 250 tx/s for 2s, 10 accounts, 1 in a request", "errors     3 x HTTP 503"] {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }
-        assert!(report(|_| ()).text().contains("errors     none"));
+        let fine = report(|_| ()).text();
+        assert!(fine.contains("errors     none") && !fine.contains("note"), "{fine}");
+        assert!(report(|report| report.submitted = 499).text().contains("note       1 transactions could not leave in time"));
     }
 
     #[test]

@@ -36,6 +36,11 @@ fn exit_codes_and_remedies_are_stable() {
         &["error: ", "   at: nowhere/config/config.toml", "   do: make a home with `axolotl init --home nowhere`"],
     );
     check("testnet init -v 0 --output d", here, 2, &["   at: --validators 0: there are no validators", "   do: "]);
+    check("load --tx-rate 0", here, 2, &["transactions a second, above 0"]);
+    check("load --duration 0s", here, 2, &["in no time", "longer --duration"]);
+    check("load --rpc nonsense", here, 2, &["no address of a node", "http://host:port"]);
+    check("load --key nowhere", here, 78, &["   at: nowhere"]);
+    check("load --rpc http://127.0.0.1:1", here, 1, &["nobody answers at 127.0.0.1:1", "--rpc"]);
     check("status --rpc http://127.0.0.1:1", here, 1, &["nobody answers at 127.0.0.1:1", "--rpc"]);
 }
 

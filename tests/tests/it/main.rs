@@ -7,6 +7,7 @@ mod faces;
 mod faults;
 mod layering;
 mod past;
+mod load;
 mod restarts;
 mod rpc;
 mod sign_state;
