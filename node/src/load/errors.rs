@@ -43,9 +43,9 @@ fn kind(error: &ClientError) -> String {
     }
 }
 
-/// A message without its values: what stands before the first colon, with every word that has a digit left out.
+/// A message without its values: what stands before the first colon or bracket, with every word that has a digit left out.
 fn class(message: &str) -> String {
-    let head = message.split(':').next().unwrap_or_default();
+    let head = message.split([':', '(']).next().unwrap_or_default();
     let is_value = |word: &str| word.contains(|character: char| character.is_ascii_digit());
     let words: Vec<_> = head.split_whitespace().map(|word| if is_value(word) { "#" } else { word }).collect();
     words.join(" ").chars().take(MAX_CLASS_CHARS).collect()
@@ -93,12 +93,14 @@ mod tests {
         errors.count(&refused(-32_005, "nonce too low"));
         errors.count(&status(503));
         errors.count(&ClientError::Deadline { authority: "a".into() });
+        errors.count(&ClientError::Unreachable { authority: "a".into(), reason: "Connection refused (os error 111)".into() });
         let kinds: Vec<_> = errors.kinds().iter().map(|(kind, count)| (kind.as_str(), *count)).collect();
         let expected = [
             ("HTTP 503", 1),
             ("JSON-RPC -32000: nonce too low", 3),
             ("JSON-RPC -32003: account # has # too few", 3),
             ("JSON-RPC -32005: nonce too low", 1),
+            ("connection: Connection refused", 1),
             ("timeout", 1),
         ];
         assert_eq!(kinds, expected);
