@@ -73,6 +73,9 @@ impl supervision::Actor for Sync {
             Message::Behind(height) => self.hurry(height)?,
             Message::Look => self.look()?,
         }
+        if self.plan.is_catching_up() {
+            self.ask();
+        }
         self.hand_on();
         let target = self.credible_target();
         self.parts.view.saw(self.tip, target);
@@ -134,12 +137,17 @@ impl Sync {
         // Consensus may have restarted with it in hand: it is fetched again.
         let now = self.now();
         self.handed.take_if(|(_, since)| *since + COMMIT_PATIENCE < now);
+        self.ask();
+        Ok(())
+    }
+
+    fn ask(&mut self) {
+        let now = self.now();
         for request in self.plan.requests(now) {
             debug!(peer = %request.peer, from = %request.from, count = request.count, "asking for blocks");
             let wanted = GetBlocks { from: request.from, count: request.count as u32 };
             self.parts.peers.say(Some(request.peer), Wire::GetBlocks(wanted));
         }
-        Ok(())
     }
 
     /// Others work on `height`: what is missing below is asked for at once.

@@ -1,7 +1,8 @@
 //! The rules of catching up: whom to ask for which blocks, and in what order they are handed on.
 //!
 //! A node that is a height behind for a moment is not lagging: consensus will bring the block. It asks when it stood
-//! still for [`GRACE`] while somebody is ahead, or when it is [`FAR_BEHIND`] heights behind.
+//! still for [`GRACE`] while somebody is ahead, or when it is [`FAR_BEHIND`] heights behind. Once blocks come it goes on
+//! asking until it is one height behind: the others do not stand still meanwhile.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,6 +15,8 @@ use primitives::{Height, NodeId};
 pub const GRACE: Duration = Duration::from_millis(100);
 /// From this many heights on it asks at once.
 pub const FAR_BEHIND: u64 = 8;
+/// This many heights behind, consensus brings the rest.
+const ALMOST_THERE: u64 = 1;
 /// Blocks in one request.
 pub const MAX_BLOCKS_PER_REQUEST: u64 = 32;
 /// Requests under way at once.
@@ -39,6 +42,7 @@ pub struct Plan<B> {
     stored: Height,
     /// When the tip moved last, or when the first peer came to be ahead of it.
     still_since: Option<Duration>,
+    is_catching_up: bool,
     peers: HashMap<NodeId, Peer>,
     open: Vec<Open>,
     arrived: BTreeMap<Height, (NodeId, B)>,
@@ -59,7 +63,7 @@ struct Open {
 impl<B> Plan<B> {
     /// A plan for a node whose highest committed block is `tip`.
     pub fn new(tip: Height) -> Self {
-        Self { tip, stored: tip, still_since: None, peers: HashMap::new(), open: Vec::new(), arrived: BTreeMap::new() }
+        Self { tip, stored: tip, still_since: None, is_catching_up: false, peers: HashMap::new(), open: Vec::new(), arrived: BTreeMap::new() }
     }
 
     /// `peer` says that its highest committed block is `tip`.
@@ -83,6 +87,12 @@ impl<B> Plan<B> {
         let tip = self.tip;
         self.open.retain(|open| tip < open.last());
         self.still_since = (self.behind() > 0).then_some(now);
+        self.is_catching_up &= ALMOST_THERE < self.behind();
+    }
+
+    /// Whether blocks come from others, and more are needed.
+    pub fn is_catching_up(&self) -> bool {
+        self.is_catching_up
     }
 
     /// The ledger ends at `tip`. Says what to count as committed: what was there at the previous look and nobody told us of.
@@ -124,6 +134,7 @@ impl<B> Plan<B> {
         }
         if self.tip < height {
             self.arrived.insert(height, (peer, block));
+            self.is_catching_up = ALMOST_THERE < self.behind();
         }
         true
     }
@@ -160,7 +171,7 @@ impl<B> Plan<B> {
 
     fn is_lagging(&self, now: Duration) -> bool {
         let stood_still = self.still_since.is_some_and(|since| since + GRACE <= now);
-        FAR_BEHIND <= self.behind() || (0 < self.behind() && stood_still)
+        FAR_BEHIND <= self.behind() || self.is_catching_up || (0 < self.behind() && stood_still)
     }
 
     fn give_up(&mut self, now: Duration) {
@@ -221,6 +232,20 @@ mod tests {
             plan.status(peer(number as u8 + 1), Height(*tip), START);
         }
         plan
+    }
+
+    #[test]
+    fn who_catches_up_asks_until_it_is_almost_there() {
+        let mut plan = plan_behind(&[18]);
+        let asked = plan.requests(START);
+        assert_eq!((asked.len(), asked[0].count), (1, 8));
+        (11..=18).for_each(|height| assert!(plan.arrived(peer(1), Height(height), height, START)));
+        plan.status(peer(1), Height(21), START);
+        plan.committed(Height(18), START);
+        assert_eq!(plan.requests(START)[0].from, Height(19), "three behind, and not one moment of standing still");
+        plan.committed(Height(20), START);
+        plan.status(peer(1), Height(22), START);
+        assert_eq!(plan.requests(START), []);
     }
 
     #[test]

@@ -157,7 +157,7 @@ impl Signer {
         if is_journalled || self.promise.is_none() || !self.may_speak(height) {
             return Ok(());
         }
-        self.flush(height).map_err(SignerError::from).and_then(|()| self.make_durable(height)).inspect_err(|error| note(&mut self.failed, error))
+        self.flush(height).and_then(|()| self.make_durable(height)).inspect_err(|error| note(&mut self.failed, error))
     }
 
     /// What a restarted core is fed: every durable entry of the height at hand, in order.
