@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    campaigns::{KillAll, KillOne, Panics, Settings, heights, kill_all, kill_one, panics, restore, throughput},
+    campaigns::{Costs, KillAll, KillOne, Panics, Settings, costs, heights, kill_all, kill_one, panics, restore, throughput},
     report::Report,
 };
 
@@ -96,6 +96,20 @@ enum Name {
         #[arg(long, default_value_t = 50)]
         heights: u64,
     },
+    /// What a finalised transaction costs, by the load tool, on four validators, on one, and on anvil
+    Costs {
+        #[arg(long, default_value_t = 5)]
+        rounds: u32,
+        /// Of each load
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+        /// The anvil to hold Axolotl against
+        #[arg(long, value_name = "PROGRAM")]
+        anvil: Option<std::path::PathBuf>,
+        /// Only loads whose name has this in it
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+    },
     /// Simple transfers
     Load {
         /// Transfers a second
@@ -145,6 +159,10 @@ impl Campaign {
                 panics(&settings, &options).await
             }
             Name::Restore { heights } => restore(&settings, *heights).await,
+            Name::Costs { rounds, seconds, anvil, only } => {
+                let length = Duration::from_secs(*seconds);
+                costs(&settings, &Costs { rounds: *rounds, length, anvil: anvil.clone(), only: only.clone() }).await
+            }
             Name::Load { rate, seconds } => throughput(&settings, *rate, Duration::from_secs(*seconds)).await,
         }
     }

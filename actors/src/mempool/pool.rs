@@ -72,6 +72,8 @@ pub struct Pool {
     queues: HashMap<Address, Queue>,
     by_hash: HashMap<B256, (Address, u64)>,
     bytes: usize,
+    /// Number of the next one that comes.
+    next_arrival: u64,
     /// Wei per gas of the next block.
     base_fee: u64,
 }
@@ -87,6 +89,8 @@ struct Queue {
 #[derive(Debug)]
 struct Entry {
     pooled: Pooled,
+    /// Its number in the order of arrival.
+    arrival: u64,
     /// Blocks that were made while this was executable and did not take it.
     passed_by: u32,
     /// Whether it was said to have become executable.
@@ -95,7 +99,7 @@ struct Entry {
 
 impl Pool {
     pub fn new(limits: Limits, base_fee: u64) -> Self {
-        Self { limits, queues: HashMap::new(), by_hash: HashMap::new(), bytes: 0, base_fee }
+        Self { limits, queues: HashMap::new(), by_hash: HashMap::new(), bytes: 0, next_arrival: 0, base_fee }
     }
 
     pub fn len(&self) -> usize {
@@ -129,11 +133,12 @@ impl Pool {
         let queue = self.queues.entry(address).or_default();
         queue.sender = sender;
         queue.announced = queue.announced.min(nonce);
-        queue.by_nonce.insert(nonce, Entry { pooled, passed_by: 0, is_announced: false });
+        queue.by_nonce.insert(nonce, Entry { pooled, arrival: self.next_arrival, passed_by: 0, is_announced: false });
+        self.next_arrival += 1;
         Ok(displaced)
     }
 
-    /// The best transactions for a block of `gas_limit`: by tip, each sender's in order of nonce.
+    /// The best transactions for a block of `gas_limit`: by tip, then by arrival, each sender's in order of nonce.
     pub fn best(&self, gas_limit: u64) -> Vec<Arc<RecoveredTransaction>> {
         let mut fronts: BinaryHeap<Front> =
             self.queues.iter().filter_map(|(address, queue)| self.front(*address, queue, queue.sender.nonce)).collect();
@@ -320,7 +325,7 @@ impl Pool {
 
     fn front(&self, sender: Address, queue: &Queue, nonce: u64) -> Option<Front> {
         let entry = queue.by_nonce.get(&nonce).filter(|entry| self.pays(entry))?;
-        Some(Front { tip: tip(&entry.pooled, self.base_fee), sender, nonce })
+        Some(Front { tip: tip(&entry.pooled, self.base_fee), arrival: entry.arrival, sender, nonce })
     }
 
     fn pays(&self, entry: &Entry) -> bool {
@@ -350,19 +355,17 @@ impl Queue {
     }
 }
 
-/// The next transaction of a sender; the greatest pays best. Ties go to the smaller address, so that the order is one.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct FrontRank(u128, std::cmp::Reverse<Address>);
-
+/// The next transaction of a sender; the greatest pays best. Of those that pay the same the first to come goes first.
 struct Front {
     tip: u128,
+    arrival: u64,
     sender: Address,
     nonce: u64,
 }
 
 impl Front {
-    fn rank(&self) -> FrontRank {
-        FrontRank(self.tip, std::cmp::Reverse(self.sender))
+    fn rank(&self) -> (u128, std::cmp::Reverse<u64>) {
+        (self.tip, std::cmp::Reverse(self.arrival))
     }
 }
 
@@ -448,6 +451,11 @@ mod tests {
     #[test]
     fn the_best_paying_go_first_and_each_sender_in_order() {
         best(&pool_of(&[(1, 0, 20), (1, 1, 90), (2, 0, 50)]), &[(2, 0), (1, 0), (1, 1)]);
+    }
+
+    #[test]
+    fn of_those_that_pay_the_same_nobody_waits_for_a_later_one() {
+        best(&pool_of(&[(9, 0, 20), (1, 0, 20), (5, 0, 20), (1, 1, 20)]), &[(9, 0), (1, 0), (5, 0), (1, 1)]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The campaigns, each a function from its settings to a report.
 
+mod costs;
 mod heights;
 mod kill_all;
 mod kill_one;
@@ -21,6 +22,7 @@ use crate::{
     validator::Validator,
 };
 
+pub use costs::{Costs, costs};
 pub use heights::heights;
 pub use kill_all::{KillAll, kill_all};
 pub use kill_one::{KillOne, kill_one};
