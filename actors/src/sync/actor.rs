@@ -18,6 +18,8 @@ use crate::{consensus::ConsensusMailbox, execution::Decided, ledger::Ledger, p2p
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A block that was handed on and is not committed after this long is fetched again.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
+/// The same when consensus says that it stands still.
+const STANDSTILL: Duration = Duration::from_secs(1);
 
 /// What sync is made of; handed to each incarnation.
 #[derive(Clone)]
@@ -150,9 +152,12 @@ impl Sync {
         }
     }
 
-    /// Others work on `height`: what is missing below is asked for at once.
+    /// Others work on `height`: what is missing below is asked for at once. Consensus says so when it stands still, so a block
+    /// that it was handed a while ago is not with it any more.
     fn hurry(&mut self, height: Height) -> Result<(), Fault> {
         debug!(%height, tip = %self.tip, "others are ahead");
+        let now = self.now();
+        self.handed.take_if(|(_, since)| *since + STANDSTILL < now);
         self.plan.hurry();
         self.look()
     }
