@@ -11,6 +11,7 @@ mod domain;
 pub mod genesis;
 mod height;
 mod keys;
+pub mod light;
 pub mod limits;
 mod lossy;
 mod message;

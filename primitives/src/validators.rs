@@ -4,11 +4,13 @@ use std::{collections::HashMap, sync::Arc};
 
 use alloy_primitives::{Address, B256, keccak256};
 use alloy_rlp::{Encodable, RlpEncodable};
+use serde::{Deserialize, Serialize};
 
 use crate::{Height, PublicKey, Round, limits};
 
 /// One validator of a set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Validator {
     pub address: Address,
     pub public_key: PublicKey,
@@ -17,7 +19,8 @@ pub struct Validator {
 }
 
 /// The validators of one height, sorted by power (highest first), then address. Cheap to clone, never empty.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Validator>", into = "Vec<Validator>")]
 pub struct ValidatorSet(Arc<Inner>);
 
 #[derive(Debug)]
@@ -111,6 +114,20 @@ impl ValidatorSet {
     /// keccak of the RLP list of (address, public key, power) in this order; what the consensus metadata names.
     pub fn hash(&self) -> B256 {
         self.0.hash
+    }
+}
+
+impl TryFrom<Vec<Validator>> for ValidatorSet {
+    type Error = ValidatorSetError;
+
+    fn try_from(validators: Vec<Validator>) -> Result<Self, ValidatorSetError> {
+        Self::new(validators)
+    }
+}
+
+impl From<ValidatorSet> for Vec<Validator> {
+    fn from(set: ValidatorSet) -> Self {
+        set.0.validators.clone()
     }
 }
 
