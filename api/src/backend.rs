@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use alloy_eips::eip7840::BlobParams;
 use alloy_primitives::{Address, B256, Bytes, U256};
-use primitives::Height;
+use primitives::{Height, light::Bundle};
 use tokio::sync::{broadcast, watch};
 
 use crate::{
@@ -46,6 +46,9 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// RLP of a block as it was decided.
     fn raw_block(&self, block: BlockRef) -> impl Future<Output = Result<Option<Bytes>, BackendError>> + Send;
+
+    /// Proof that a block was decided, for a light client. Block 0 has none.
+    fn light_proof(&self, block: BlockRef) -> impl Future<Output = Result<Option<Bundle>, BackendError>> + Send;
 
     /// Receipts of a decided block, one per transaction, in their order; none when nothing is decided at `height`.
     fn receipts(&self, height: Height) -> impl Future<Output = Result<Option<Arc<Vec<alloy_consensus::Receipt>>>, BackendError>> + Send;

@@ -9,6 +9,7 @@ use hyper_util::{
     client::legacy::{Client as HttpClient, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use primitives::light::Bundle;
 use serde_json::{Value, json};
 
 use crate::exit::{ExitCode, Failure};
@@ -107,6 +108,12 @@ impl Client {
         let answer = self.call("debug_getRawBlock", json!([format!("{height:#x}")])).await?;
         let bytes = answer.as_str().and_then(|text| hex::decode(text.strip_prefix("0x")?).ok());
         bytes.ok_or_else(|| self.unexpected("debug_getRawBlock", "no 0x hex"))
+    }
+
+    /// Proof that `block`, a number or a tag, was decided; not yet verified.
+    pub async fn light_proof(&self, block: &str) -> Result<Bundle, ClientError> {
+        let answer = self.call("axolotl_getLightProof", json!([block])).await?;
+        serde_json::from_value(answer).map_err(|error| self.unexpected("axolotl_getLightProof", error))
     }
 
     /// Posts `body`; answers what is a JSON-RPC response or a batch of them.

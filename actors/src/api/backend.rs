@@ -10,12 +10,12 @@ use api::{
 };
 use arc_swap::ArcSwapOption;
 use execution::{CallOutcome, Simulation, StateReader};
-use primitives::{Address, B256, Block, Body, Bytes, Clock, Genesis, Height, U256};
+use primitives::{Address, B256, Block, Body, Bytes, Clock, Genesis, Height, U256, light::Bundle};
 use supervision::Snapshots;
 use tokio::sync::{broadcast, watch};
 
 use super::{
-    convert, fees, health,
+    convert, fees, health, light,
     restarts::Restarts,
     state::{Simulator, state_at},
 };
@@ -160,6 +160,13 @@ impl api::Backend for Backend {
     async fn raw_block(&self, block: BlockRef) -> Result<Option<Bytes>, BackendError> {
         let Some(height) = self.height(block)? else { return Ok(None) };
         Ok(self.opened(height)?.map(|(_, bytes)| bytes))
+    }
+
+    async fn light_proof(&self, block: BlockRef) -> Result<Option<Bundle>, BackendError> {
+        match self.height(block)? {
+            Some(height) => light::proof(self.ledger(), &self.sources.genesis.validators, height),
+            None => Ok(None),
+        }
     }
 
     async fn receipts(&self, height: Height) -> Result<Option<Arc<Vec<alloy_consensus::Receipt>>>, BackendError> {

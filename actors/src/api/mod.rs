@@ -15,6 +15,7 @@ mod backend;
 mod convert;
 mod fees;
 mod health;
+mod light;
 mod looks;
 mod restarts;
 mod state;

@@ -11,6 +11,7 @@ mod caller;
 mod fees;
 mod filters;
 mod fork_config;
+mod light;
 mod logs;
 mod node;
 mod proof;
@@ -60,6 +61,7 @@ macro_rules! methods {
 
 methods! {
     backend {
+        "axolotl_getLightProof" => light::proof,
         "debug_getBadBlocks" => raw::bad_blocks,
         "debug_getRawBlock" => raw::block,
         "debug_getRawHeader" => raw::header,

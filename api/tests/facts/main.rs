@@ -5,6 +5,7 @@ mod client;
 mod counted;
 mod filters;
 mod guard;
+mod light;
 mod limits;
 mod methods;
 mod node;

@@ -15,7 +15,9 @@ use api::{
     ClockHealth, ConsensusHealth, Criterion, DecidedBlock, Direction, Fork, ForkSchedule, Found, Health, LogCriteria, MempoolHealth, P2pHealth,
     PeerStatus, PoolContent, Rejection, SealedHeader, Signing, SlotProof, Status, StorageHealth, SyncHealth, SyncStatus, UnixSeconds,
 };
-use primitives::{Block, Header, Height, Round, Transaction};
+use primitives::{
+    Block, Certificate, CommitSignature, Header, Height, Metadata, Round, SecretKey, Transaction, Validator, ValidatorSet, light::Bundle,
+};
 use tokio::sync::{Semaphore, broadcast, watch};
 
 pub const CHAIN_ID: u64 = 1337;
@@ -190,6 +192,21 @@ fn block(number: u64, parent_hash: B256, transactions: Vec<Transaction>, receipt
     DecidedBlock { hash, block: Block { header, body }, senders, size_bytes: 600 }
 }
 
+/// The right shape; it proves nothing.
+fn bundle(block: &DecidedBlock) -> Bundle {
+    let key = SecretKey::from_bytes([1; 32]).unwrap();
+    let validators = ValidatorSet::new(vec![Validator { address: key.address(), public_key: key.public_key(), power: 1 }]).unwrap();
+    let signature = CommitSignature { validator: key.address(), signature: key.sign(block.hash) };
+    let height = Height(block.block.header.number);
+    Bundle {
+        header: block.block.header.clone(),
+        metadata: Metadata { parent_certificate: None, validators_hash: validators.hash(), next_validators_hash: validators.hash() },
+        certificate: Certificate { height, round: Round(0), value: block.hash, signatures: vec![signature] },
+        validators: Some(validators),
+        next_validators: None,
+    }
+}
+
 impl Backend for Node {
     fn chain_id(&self) -> u64 {
         CHAIN_ID
@@ -235,6 +252,10 @@ impl Backend for Node {
 
     async fn raw_block(&self, block: BlockRef) -> Result<Option<Bytes>, BackendError> {
         Ok(self.find(block).map(|block| alloy_rlp::encode(&block.block).into()))
+    }
+
+    async fn light_proof(&self, block: BlockRef) -> Result<Option<Bundle>, BackendError> {
+        Ok(self.find(block).map(|block| bundle(&block)))
     }
 
     async fn receipts(&self, height: Height) -> Result<Option<Arc<Vec<Receipt>>>, BackendError> {
