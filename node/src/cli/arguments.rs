@@ -57,9 +57,11 @@ pub enum Command {
     /// Make or check a genesis file
     #[command(subcommand)]
     Genesis(Genesis),
-    /// Write blocks or the genesis for other programs
+    /// Write blocks, proofs or the genesis for other programs
     #[command(subcommand)]
     Export(Export),
+    /// Check without trust in any node that a block was decided, and what its state holds
+    Verify(Verify),
     /// Show or check a configuration
     #[command(subcommand)]
     Config(Config),
@@ -290,6 +292,8 @@ pub struct GenesisNew {
 pub enum Export {
     /// Write decided blocks of a running node, as other execution clients import them
     Blocks(ExportBlocks),
+    /// Write the proof that blocks of a running node were decided, as `verify` reads it
+    Proof(ExportProof),
     /// Write the genesis as geth reads it
     Genesis(ExportGenesis),
 }
@@ -307,6 +311,39 @@ pub struct ExportBlocks {
     /// Last height; the latest if not given
     #[arg(long, value_name = "N")]
     pub to: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportProof {
+    #[command(flatten)]
+    pub node: Remote,
+    /// Height of the block; may be repeated, which makes a list; the latest if not given
+    #[arg(long, value_name = "N")]
+    pub height: Vec<u64>,
+    /// File to write
+    #[arg(long, value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// What is trusted: the network's genesis file, or a checkpoint
+    #[arg(long, value_name = "GENESIS|CHECKPOINT")]
+    pub trusted: PathBuf,
+    /// Light-client proof of a block, or a list of them, as `export proof` writes it; may be repeated, in ascending order of height
+    #[arg(long, value_name = "FILE", required_unless_present = "header")]
+    pub bundle: Vec<PathBuf>,
+    /// The header in question, as RLP in hex or as eth_getBlockByNumber answers it; that of the last bundle if not given
+    #[arg(long, value_name = "FILE")]
+    pub header: Option<PathBuf>,
+    /// What eth_getProof answered, checked against the state root of the header; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub proof: Vec<PathBuf>,
+    /// Write the newest block that was verified, to be trusted the next time
+    #[arg(long, value_name = "FILE")]
+    pub write_checkpoint: Option<PathBuf>,
+    #[command(flatten)]
+    pub format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -366,6 +403,8 @@ impl Command {
             Self::Genesis(Genesis::New(GenesisNew { format, .. })) => *format,
             Self::Genesis(Genesis::Validate(arguments) | Genesis::Hash(arguments)) => arguments.format,
             Self::Export(Export::Blocks(arguments)) => arguments.node.format,
+            Self::Export(Export::Proof(arguments)) => arguments.node.format,
+            Self::Verify(arguments) => arguments.format,
             Self::Export(Export::Genesis(arguments)) => arguments.format,
             Self::Config(Config::Show { source, .. } | Config::Check { source }) => source.format,
             Self::Version(format) => *format,
@@ -410,6 +449,11 @@ mod tests {
             "genesis hash f",
             "export blocks --rlp f",
             "export genesis --geth f --home h",
+            "export proof --file f",
+            "export proof --height 7 --height 9 --file f --rpc http://127.0.0.1:1",
+            "verify --trusted g --bundle f",
+            "verify --trusted g --bundle f --bundle f --header h --proof p --proof p --write-checkpoint c --output json",
+            "verify --trusted c --header h --proof p",
             "config show --origin --home h",
             "config check --home h",
             "version",
@@ -434,6 +478,9 @@ mod tests {
             "load --accounts 0",
             "load --kind mint",
             "start --home h --set x",
+            "export proof --height 7",
+            "verify --bundle f",
+            "verify --trusted g",
         ] {
             let arguments = std::iter::once("axolotl").chain(line.split_whitespace());
             assert!(Cli::try_parse_from(arguments).is_err(), "{line}");

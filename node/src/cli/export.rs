@@ -1,4 +1,4 @@
-//! `export blocks` and `export genesis`: the chain as other execution clients read it.
+//! `export blocks` and `export genesis`: the chain as other execution clients read it. `export proof`: what proves it.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
 use serde_json::json;
 
 use super::{
-    arguments::{Export as Command, ExportBlocks, ExportGenesis},
+    arguments::{Export as Command, ExportBlocks, ExportGenesis, ExportProof},
     block_on,
     printer::Printer,
 };
@@ -23,6 +23,7 @@ use crate::{
 pub fn run(command: &Command, printer: &mut Printer<'_>) -> Result<(), Failure> {
     match command {
         Command::Blocks(arguments) => block_on(blocks(arguments, printer)),
+        Command::Proof(arguments) => block_on(proof(arguments, printer)),
         Command::Genesis(arguments) => genesis(arguments, printer),
     }
 }
@@ -49,6 +50,25 @@ async fn blocks(arguments: &ExportBlocks, printer: &mut Printer<'_>) -> Result<(
     synced.and_then(|()| fs::rename(&beside, &arguments.rlp)).map_err(|error| failed(&arguments.rlp, error))?;
     let data = json!({ "file": arguments.rlp, "from": arguments.from, "to": to, "bytes": bytes });
     printer.print(&data, || format!("wrote blocks {} to {to} to {} ({bytes} bytes)", arguments.from, arguments.rlp.display()))
+}
+
+/// Writes what the node says; whether it is true is for `verify` to find out.
+async fn proof(arguments: &ExportProof, printer: &mut Printer<'_>) -> Result<(), Failure> {
+    let client = Client::new(&arguments.node.rpc)?;
+    let mut bundles = Vec::new();
+    if arguments.height.is_empty() {
+        bundles.push(client.light_proof("latest").await?);
+    }
+    for height in &arguments.height {
+        bundles.push(client.light_proof(&format!("{height:#x}")).await?);
+    }
+    let heights: Vec<_> = bundles.iter().map(|bundle| bundle.header.number).collect();
+    let text = if let [bundle] = bundles.as_slice() { serde_json::to_string_pretty(bundle) } else { serde_json::to_string_pretty(&bundles) };
+    let text = text.map_err(|error| Failure::runtime(format!("the proof is no JSON: {error}")))?;
+    home::write(&arguments.file, &(text + "\n"))?;
+    let listed = heights.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let data = json!({ "file": arguments.file, "heights": heights });
+    printer.print(&data, || format!("wrote the proof of block {listed} to {}", arguments.file.display()))
 }
 
 fn genesis(arguments: &ExportGenesis, printer: &mut Printer<'_>) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 pub mod arguments;
 mod complaint;
 mod configuration;
+mod evidence;
 mod export;
 mod genesis;
 mod load;
@@ -10,6 +11,7 @@ mod make;
 mod observe;
 mod printer;
 mod values;
+mod verify;
 
 use std::{ffi::OsString, future::Future, io::Write};
 
@@ -62,6 +64,7 @@ pub fn run(arguments: Vec<OsString>, environment: Vec<(String, String)>, out: &m
         Command::Keys(command) => make::keys(&command, &mut printer)?,
         Command::Genesis(command) => genesis::run(&command, &mut printer)?,
         Command::Export(command) => export::run(&command, &mut printer)?,
+        Command::Verify(arguments) => verify::run(&arguments, &mut printer)?,
         Command::Config(command) => configuration::run(&command, environment, &mut printer)?,
         Command::Version(_) => version(&mut printer)?,
         Command::Completions { shell } => printer.note(&completions(shell)),

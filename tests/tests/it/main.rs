@@ -6,6 +6,7 @@ mod command_line;
 mod faces;
 mod faults;
 mod layering;
+mod light_client;
 mod load;
 mod past;
 mod restarts;
