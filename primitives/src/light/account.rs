@@ -66,7 +66,7 @@ impl AccountProof {
             return Ok(None);
         }
         let account = self.account();
-        claim.check(Some(alloy_rlp::encode(&account)), &self.account_proof)?;
+        claim.check(Some(alloy_rlp::encode(account)), &self.account_proof)?;
         Ok(Some(account))
     }
 
