@@ -8,7 +8,7 @@
 //! clear: 4 (1) keyspace (8)
 //! ```
 //!
-//! Each batch of ours holds the number of its commit, so that commits which are missing between two journals show. What follows
+//! Each commit of ours leaves a row with its number, so that commits which are missing between two journals show. What follows
 //! the last whole batch is what a crash leaves: the engine cuts it off, and the tip file says whether it was acknowledged.
 
 use std::{
@@ -18,7 +18,7 @@ use std::{
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::{Stamp, archive::take, record::HEIGHT};
+use crate::{archive::take, record::parse_commit_key};
 
 const START: u8 = 1;
 const ITEM: u8 = 2;
@@ -87,7 +87,7 @@ impl Journal {
         loop {
             self.entry.clear();
             match self.read::<1>()? {
-                [ITEM] => commit = self.item()?.or(commit),
+                [ITEM] => commit = commit.max(self.item()?),
                 [CLEAR] => drop(self.read::<8>()?),
                 [END] if seen == entries && self.is_end(&hasher)? => return Ok(commit),
                 [END] => return Err(Broken::Changed),
@@ -101,18 +101,18 @@ impl Journal {
         }
     }
 
-    /// The number of the commit, when this is the row that holds it.
+    /// The number of the commit, when this is its row, or that of the one before, which goes with it.
     fn item(&mut self) -> Result<Option<u64>, Broken> {
-        let [_kind, compression] = self.read()?;
+        let [_kind, _compression] = self.read()?;
         let _keyspace = self.read::<8>()?;
         let key_bytes = usize::from(u16::from_le_bytes(self.read()?));
         let (value_bytes, stored_bytes) = (u32::from_le_bytes(self.read()?), u32::from_le_bytes(self.read()?));
         if MAX_CLAIMED_BYTES < value_bytes.max(stored_bytes) {
             return Err(Broken::Changed);
         }
-        let is_stamp = self.read_more(key_bytes)? == HEIGHT && compression == 0;
-        let value = self.read_more(stored_bytes as usize)?;
-        Ok(Stamp::decode(value).filter(|_| is_stamp).map(|stamp| stamp.commit))
+        let commit = parse_commit_key(self.read_more(key_bytes)?);
+        self.read_more(stored_bytes as usize)?;
+        Ok(commit)
     }
 
     fn is_end(&mut self, hasher: &Xxh3) -> Result<bool, Broken> {
