@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use alloy_rlp::Decodable;
 use arc_swap::ArcSwapOption;
+use consensus::core::Evidence;
 use execution::{Account, Receipt, StateReader};
 use primitives::{Address, B256, Body, Bytes, Certificate, Header, Height, Round, U256};
 use storage::{AsOf, Keyspace, Lease, LogQuery, ReadError, Undecided, View, keys};
@@ -97,6 +98,12 @@ impl Ledger {
     pub fn receipts(&self, height: Height) -> Result<Option<Vec<Receipt>>, ReadError> {
         let bytes = self.lease()?.get(Keyspace::Receipts, &keys::height(height))?;
         bytes.map(|bytes| execution::decode_receipts(&bytes).map_err(|error| corrupt("a list of receipts", error))).transpose()
+    }
+
+    /// Up to `max` contradictions as consensus wrote them.
+    pub fn evidence(&self, max: usize) -> Result<Vec<Evidence>, ReadError> {
+        let rows = self.lease()?.range::<&[u8]>(Keyspace::Evidence, .., max)?;
+        rows.iter().map(|row| rmp_serde::from_slice(&row.value).map_err(|error| corrupt("a piece of evidence", error))).collect()
     }
 
     /// Waiting transactions as the mempool wrote them, by hash.

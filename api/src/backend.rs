@@ -4,12 +4,12 @@ use std::{future::Future, sync::Arc};
 
 use alloy_eips::eip7840::BlobParams;
 use alloy_primitives::{Address, B256, Bytes, U256};
-use primitives::{Height, light::Bundle};
+use primitives::{Certificate, Height, Metadata, light::Bundle};
 use tokio::sync::{broadcast, watch};
 
 use crate::{
-    Accessed, AccountProof, AccountState, BackendError, BlockRef, Call, Criterion, DecidedBlock, ForkSchedule, Found, Health, LogCriteria,
-    PeerStatus, PoolContent, SealedHeader, SyncStatus,
+    Accessed, AccountProof, AccountState, BackendError, BlockRef, Call, Contradiction, Criterion, DecidedBlock, ForkSchedule, Found, Health,
+    LogCriteria, PeerStatus, PoolContent, SealedHeader, SyncStatus, Validators,
 };
 
 /// The node behind the API. Cheap to clone; every method may be called from many requests at once.
@@ -49,6 +49,18 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// Proof that a block was decided, for a light client. Block 0 has none.
     fn light_proof(&self, block: BlockRef) -> impl Future<Output = Result<Option<Bundle>, BackendError>> + Send;
+
+    /// What the block of `height` says about consensus; none of block 0.
+    fn metadata(&self, height: Height) -> impl Future<Output = Result<Option<Metadata>, BackendError>> + Send;
+
+    /// The proof that `height` was decided; none of block 0.
+    fn certificate(&self, height: Height) -> impl Future<Output = Result<Option<Certificate>, BackendError>> + Send;
+
+    /// Who decides `height`.
+    fn validators(&self, height: Height) -> impl Future<Output = Result<Validators, BackendError>> + Send;
+
+    /// Up to `max` of the contradictions that were seen.
+    fn contradictions(&self, max: usize) -> impl Future<Output = Result<Vec<Contradiction>, BackendError>> + Send;
 
     /// Receipts of a decided block, one per transaction, in their order; none when nothing is decided at `height`.
     fn receipts(&self, height: Height) -> impl Future<Output = Result<Option<Arc<Vec<alloy_consensus::Receipt>>>, BackendError>> + Send;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use opentelemetry::metrics::Meter;
 
+use crate::RateLimits;
+
 /// Bytes of one request body or WebSocket message.
 pub const MAX_BODY_BYTES: usize = 5 << 20;
 /// Bytes of one response.
@@ -50,6 +52,11 @@ pub const MAX_PROOF_SLOTS: usize = 1_024;
 pub const MAX_FEE_HISTORY_BLOCKS: u64 = 1_024;
 /// The same when percentiles of rewards are wanted: every block and its receipts are read for them.
 pub const MAX_REWARD_BLOCKS: u64 = 128;
+/// Blocks on one page of `/v1/blocks`, and how many it has when the client does not say.
+pub const MAX_PAGE_BLOCKS: u64 = 100;
+pub const PAGE_BLOCKS: u64 = 20;
+/// Contradictions that `/v1/evidence` lists.
+pub const MAX_CONTRADICTIONS: usize = 1_000;
 /// A connection on which no request begins for this long is closed.
 pub const IDLE_LIMIT: Duration = Duration::from_secs(30);
 /// The body of a request must be here after this long.
@@ -76,6 +83,8 @@ pub struct Config {
     pub max_connections: usize,
     /// Calls that are answered at the same time, over all connections; more are refused with -32005.
     pub max_calls: usize,
+    /// What one client may ask; none on a listener that is not public.
+    pub limits: Option<RateLimits>,
     /// How long one call may take.
     pub call_limit: Duration,
     /// How long `serve` waits for requests under way once it was told to stop.

@@ -1,7 +1,7 @@
 //! The face of a node: Ethereum JSON-RPC over HTTP and WebSocket, and REST, on one port through one tower stack.
 //!
 //! ```text
-//!   socket -> connection limit -> Host check, CORS -> concurrency limit -> body limit, time limit
+//!   socket -> connection limit -> Host check, CORS -> the client's allowance -> concurrency, body and time limit
 //!                |                                                          |
 //!                |                     REST: /health /livez /readyz /v1/..  |  JSON-RPC: POST /, WebSocket /
 //!                v                                                          v
@@ -14,15 +14,18 @@
 
 mod backend;
 mod config;
+mod decisions;
 mod door;
 mod error;
 mod eth;
 mod filters;
 mod http;
 mod identifier;
+mod limits;
 mod metrics;
 mod news;
 mod rejection;
+mod rest;
 mod revert;
 mod rpc;
 mod serve;
@@ -33,8 +36,10 @@ mod values;
 
 pub use backend::Backend;
 pub use config::Config;
+pub use decisions::{Contradiction, Validators};
 pub use door::{Door, Room};
 pub use error::BackendError;
+pub use limits::{MalformedRate, Rate, RateLimits};
 pub use rejection::Rejection;
 pub use serve::{Drained, serve};
 pub use status::{

@@ -16,7 +16,7 @@ use tower::ServiceExt;
 use crate::{
     Backend, Door,
     config::{self, Config},
-    http::{State, Upgraded, router},
+    http::{CameFrom, State, Upgraded, router},
     metrics::Metrics,
     rpc::Service,
 };
@@ -66,7 +66,7 @@ async fn accept(door: &Door, router: &Router, stopped: &watch::Receiver<bool>, c
             Some(_) = connections.join_next() => continue,
         };
         match stream {
-            Ok((stream, _)) => drop(connections.spawn(connection(stream, router.clone(), stopped.clone(), permit))),
+            Ok((stream, from)) => drop(connections.spawn(connection(stream, CameFrom(from.ip()), router.clone(), stopped.clone(), permit))),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 sleep(ACCEPT_PAUSE).await;
@@ -75,13 +75,13 @@ async fn accept(door: &Door, router: &Router, stopped: &watch::Receiver<bool>, c
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, stopped: watch::Receiver<bool>, _permit: OwnedSemaphorePermit) {
+async fn connection(stream: TcpStream, from: CameFrom, router: Router, stopped: watch::Receiver<bool>, _permit: OwnedSemaphorePermit) {
     if let Err(error) = tune(&stream) {
         tracing::debug!(%error, "connection lost before its first request");
         return;
     }
     let upgraded = Upgraded::default();
-    if let Err(error) = requests(stream, router, stopped.clone(), &upgraded).await {
+    if let Err(error) = requests(stream, from, router, stopped.clone(), &upgraded).await {
         tracing::debug!(%error, "connection ended");
     }
     if let Some(session) = upgraded.take() {
@@ -95,9 +95,10 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// Answers requests until the client leaves, the connection becomes a WebSocket, or the stop.
-async fn requests(stream: TcpStream, router: Router, mut stopped: watch::Receiver<bool>, upgraded: &Upgraded) -> hyper::Result<()> {
+async fn requests(stream: TcpStream, from: CameFrom, router: Router, mut stopped: watch::Receiver<bool>, upgraded: &Upgraded) -> hyper::Result<()> {
     let service = service_fn(move |mut request: Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(upgraded.clone());
+        request.extensions_mut().insert(from);
         router.clone().oneshot(request.map(Body::new))
     });
     let connection = http1::Builder::new()

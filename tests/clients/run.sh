@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Unmodified Ethereum clients against a running network.
+# Unmodified Ethereum clients, and a fuzzer of its OpenAPI document, against a running network.
 #
 #   run.sh RPC_URL OTHER_RPC_URL [genesis.geth.json blocks.rlp HEAD_HASH]
 #
@@ -16,4 +16,5 @@ blocks=${4:+$(cd "$OLDPWD" && realpath "$4")}
 npm ci --silent
 node viem.mjs "$1" "$2"
 ./cast.sh "$1" "$2"
+./schemathesis.sh "$1"
 [ $# -eq 2 ] || ./reexecute.sh "$genesis" "$blocks" "$5"

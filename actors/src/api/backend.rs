@@ -5,17 +5,17 @@ use std::sync::Arc;
 use alloy_consensus::{Sealable, Transaction as _, transaction::SignerRecoverable};
 use alloy_eips::eip7840::BlobParams;
 use api::{
-    Accessed, AccountProof, AccountState, BackendError, BlockRef, Call, Criterion, DecidedBlock, Fork, ForkSchedule, Found, Health, LogCriteria,
-    PeerStatus, PoolContent, Rejection, SealedHeader, SyncStatus,
+    Accessed, AccountProof, AccountState, BackendError, BlockRef, Call, Contradiction, Criterion, DecidedBlock, Fork, ForkSchedule, Found, Health,
+    LogCriteria, PeerStatus, PoolContent, Rejection, SealedHeader, SyncStatus, Validators,
 };
 use arc_swap::ArcSwapOption;
 use execution::{CallOutcome, Simulation, StateReader};
-use primitives::{Address, B256, Block, Body, Bytes, Clock, Genesis, Height, U256, light::Bundle};
+use primitives::{Address, B256, Block, Body, Bytes, Certificate, Clock, Genesis, Height, Metadata, U256, light::Bundle};
 use supervision::Snapshots;
 use tokio::sync::{broadcast, watch};
 
 use super::{
-    convert, fees, health, light,
+    convert, decisions, fees, health, light,
     restarts::Restarts,
     state::{Simulator, state_at},
 };
@@ -38,6 +38,8 @@ pub struct Sources {
     pub chain_name: String,
     pub genesis: Arc<Genesis>,
     pub version: String,
+    /// The validator that this node is.
+    pub validator: Option<Address>,
     pub ledger: Ledger,
     pub admission: Arc<Admission>,
     pub mempool: MempoolMailbox,
@@ -167,6 +169,22 @@ impl api::Backend for Backend {
             Some(height) => light::proof(self.ledger(), &self.sources.genesis.validators, height),
             None => Ok(None),
         }
+    }
+
+    async fn metadata(&self, height: Height) -> Result<Option<Metadata>, BackendError> {
+        decisions::metadata(&self.sources, height)
+    }
+
+    async fn certificate(&self, height: Height) -> Result<Option<Certificate>, BackendError> {
+        self.ledger().certificate(height).map_err(convert::read)
+    }
+
+    async fn validators(&self, _: Height) -> Result<Validators, BackendError> {
+        Ok(decisions::validators(&self.sources))
+    }
+
+    async fn contradictions(&self, max: usize) -> Result<Vec<Contradiction>, BackendError> {
+        decisions::contradictions(&self.sources, max)
     }
 
     async fn receipts(&self, height: Height) -> Result<Option<Arc<Vec<alloy_consensus::Receipt>>>, BackendError> {

@@ -13,6 +13,7 @@
 mod actor;
 mod backend;
 mod convert;
+mod decisions;
 mod fees;
 mod health;
 mod light;

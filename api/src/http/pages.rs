@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Query, State as Extract},
+    extract::State as Extract,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode, header};
@@ -11,7 +11,11 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::State;
-use crate::{Backend, BackendError, Health, Status, config::STATUS_LIMIT};
+use crate::{
+    Backend, BackendError, Health, Status,
+    config::STATUS_LIMIT,
+    rest::{Asked, Refusal},
+};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Selection {
@@ -19,7 +23,7 @@ pub(super) struct Selection {
 }
 
 /// 200 while the node does its work, well or not; 503 when it does not.
-pub(super) async fn health<B: Backend>(Extract(state): Extract<State<B>>, Query(selection): Query<Selection>) -> Response {
+pub(super) async fn health<B: Backend>(Extract(state): Extract<State<B>>, Asked(selection): Asked<Selection>) -> Response {
     let Ok(health) = timeout(STATUS_LIMIT, state.backend.health()).await else {
         let reason = format!("the node did not say how it is within {} s", STATUS_LIMIT.as_secs());
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": Status::Down, "reasons": [reason] }))).into_response();
@@ -29,7 +33,7 @@ pub(super) async fn health<B: Backend>(Extract(state): Extract<State<B>>, Query(
             let code = if health.status == Status::Down { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
             (code, Json(health)).into_response()
         }
-        Err(unknown) => refuse(StatusCode::NOT_FOUND, unknown),
+        Err(unknown) => Refusal::not_found(unknown).into_response(),
     }
 }
 
@@ -52,7 +56,7 @@ pub(super) async fn actors<B: Backend>(Extract(state): Extract<State<B>>) -> Res
 pub(super) async fn peers<B: Backend>(Extract(state): Extract<State<B>>) -> Response {
     match timeout(STATUS_LIMIT, state.backend.peers()).await.unwrap_or(Err(BackendError::Timeout)) {
         Ok(peers) => Json(json!({ "peers": peers })).into_response(),
-        Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+        Err(error) => Refusal::from(error).into_response(),
     }
 }
 
@@ -65,6 +69,8 @@ pub(super) fn index<B: Backend>(state: &State<B>, headers: &HeaderMap) -> Respon
         ("JSON-RPC over WebSocket", format!("ws://{host}/")),
         ("health", format!("http://{host}/health")),
         ("liveness and readiness", format!("http://{host}/livez http://{host}/readyz?verbose")),
+        ("status, blocks, accounts", format!("http://{host}/v1/status")),
+        ("OpenAPI document", format!("http://{host}/v1/openapi.json")),
         ("actors", format!("http://{host}/v1/actors")),
         ("peers", format!("http://{host}/v1/peers")),
     ];
@@ -73,9 +79,4 @@ pub(super) fn index<B: Backend>(state: &State<B>, headers: &HeaderMap) -> Respon
         lines.push_str(&format!("{what:<26} {address}\n"));
     }
     lines.into_response()
-}
-
-/// An error of a page.
-pub(super) fn refuse(status: StatusCode, message: String) -> Response {
-    (status, Json(json!({ "error": message }))).into_response()
 }

@@ -5,16 +5,23 @@ use std::sync::Arc;
 use axum::{
     Router, middleware,
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
-use http::{StatusCode, Uri};
+use http::Uri;
 use tokio::sync::Semaphore;
 
 use super::{
     guard::{Guard, guard},
+    limited::limited,
     pages, ready, rpc,
 };
-use crate::{Backend, config, config::Config, rpc::Service};
+use crate::{
+    Backend, config,
+    config::Config,
+    limits::Limiter,
+    rest::{self, Refusal},
+    rpc::Service,
+};
 
 /// What every handler needs. Cheap to clone.
 #[derive(Clone)]
@@ -34,20 +41,53 @@ impl<B: Backend> State<B> {
     }
 }
 
+/// Declares the routes once, so that a test can hold the OpenAPI document against them.
+macro_rules! routes {
+    ($($method:ident $path:literal => $handler:expr),* $(,)?) => {
+        /// Every method and path that is answered.
+        #[cfg(test)]
+        pub(crate) const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path)),*];
+
+        fn routes<B: Backend>() -> Router<State<B>> {
+            Router::new()$(.route($path, $method($handler)))*
+        }
+    };
+}
+
+routes! {
+    get "/" => rpc::get::<B>,
+    post "/" => rpc::post::<B>,
+    get "/health" => pages::health::<B>,
+    get "/livez" => ready::livez,
+    get "/readyz" => ready::readyz::<B>,
+    get "/v1/accounts/{address}" => rest::account::<B>,
+    get "/v1/actors" => pages::actors::<B>,
+    get "/v1/blocks" => rest::blocks::<B>,
+    get "/v1/blocks/{block}" => rest::block::<B>,
+    get "/v1/certificates/{height}" => rest::certificate::<B>,
+    get "/v1/evidence" => rest::evidence::<B>,
+    get "/v1/openapi.json" => rest::document::<B>,
+    get "/v1/peers" => pages::peers::<B>,
+    get "/v1/status" => rest::status::<B>,
+    get "/v1/transactions/{hash}" => rest::transaction::<B>,
+    post "/v1/transactions" => rest::submit::<B>,
+    get "/v1/validators" => rest::validators::<B>,
+}
+
 pub(crate) fn router<B: Backend>(state: State<B>, config: &Config) -> Router {
-    Router::new()
-        .route("/", get(rpc::get::<B>).post(rpc::post::<B>))
-        .route("/health", get(pages::health::<B>))
-        .route("/livez", get(ready::livez))
-        .route("/readyz", get(ready::readyz::<B>))
-        .route("/v1/actors", get(pages::actors::<B>))
-        .route("/v1/peers", get(pages::peers::<B>))
+    routes::<B>()
         .fallback(nothing_here)
+        .method_not_allowed_fallback(not_so)
         .with_state(state)
+        .layer(middleware::from_fn_with_state(Limiter::new(config.limits, &config.meter), limited))
         .layer(middleware::from_fn_with_state(Guard::new(&config.hosts, &config.origins), guard))
 }
 
 async fn nothing_here(uri: Uri) -> Response {
     let path: String = uri.path().chars().take(100).collect();
-    pages::refuse(StatusCode::NOT_FOUND, format!("there is nothing at {path}; GET / lists the addresses")).into_response()
+    Refusal::not_found(format!("there is nothing at {path}; GET / lists the addresses")).into_response()
+}
+
+async fn not_so() -> Response {
+    Refusal::no_such_method("this address is not asked in this way; /v1/openapi.json says how").into_response()
 }

@@ -6,7 +6,7 @@ use axum::{
     extract::{Request, State as Extract},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, StatusCode, header, request::Parts};
+use http::{Extensions, HeaderMap, StatusCode, header, request::Parts};
 use jsonrpsee::{
     server::{BatchRequestConfig, HttpBody, http::call_with_service, http::response::too_large},
     types::{
@@ -17,17 +17,21 @@ use jsonrpsee::{
 use serde::de::IgnoredAny;
 use tokio::time::timeout;
 
-use super::{State, pages, websocket};
+use super::{State, limited::later, pages, websocket};
 use crate::{
     Backend, config,
     error::{LIMIT_EXCEEDED, SERVER_ERROR},
+    limits::Allowance,
     rpc::{Outcome, Service},
 };
 
 /// `GET /`: the addresses, or a WebSocket for who asks for one.
 pub(super) async fn get<B: Backend>(Extract(state): Extract<State<B>>, slot: Extension<websocket::Slot>, request: Request) -> Response {
     match websocket::is_wanted(&request) {
-        true => websocket::accept(request, state.calls, &slot),
+        true => {
+            let calls = state.calls.on(allowance(request.extensions()));
+            websocket::accept(request, calls, &slot)
+        }
         false => pages::index(&state, request.headers()),
     }
 }
@@ -44,7 +48,12 @@ pub(super) async fn post<B: Backend>(Extract(state): Extract<State<B>>, request:
         Ok(Err(_)) => return too_large(config::MAX_BODY_BYTES as u32).map(Body::new),
         Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, SERVER_ERROR, "the request did not arrive in time"),
     };
-    answer(parts, body, state.calls).await
+    let calls = state.calls.on(allowance(&parts.extensions));
+    answer(parts, body, calls).await
+}
+
+fn allowance(extensions: &Extensions) -> Allowance {
+    extensions.get().cloned().unwrap_or_default()
 }
 
 /// What JSON-RPC says to a whole body, whatever it came in.
@@ -52,8 +61,9 @@ pub(super) async fn answer<B: Backend>(parts: Parts, body: Bytes, calls: Service
     let batch = BatchRequestConfig::Limit(config::MAX_BATCH);
     let request = Request::from_parts(parts, HttpBody::new(Body::from(body.clone())));
     let mut response = call_with_service(request, batch, config::MAX_BODY_BYTES as u32, calls).await.map(Body::new);
-    match response.extensions().get::<Outcome>() {
+    match response.extensions().get::<Outcome>().copied() {
         Some(Outcome::Silent) => return StatusCode::NO_CONTENT.into_response(),
+        Some(Outcome::Limited(seconds)) => return later(response, seconds),
         Some(Outcome::Busy) => *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE,
         // The library calls an object without an id unreadable, although it can be read.
         None if response.status() == StatusCode::OK && is_object(&body) => return refuse(StatusCode::OK, INVALID_REQUEST_CODE, "invalid request"),
@@ -75,7 +85,8 @@ pub(super) fn too_large_text() -> String {
     ))
 }
 
-fn is_large(headers: &HeaderMap) -> bool {
+/// Whether a body needs a place among the large ones.
+pub(crate) fn is_large(headers: &HeaderMap) -> bool {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     length.is_none_or(|bytes| config::LARGE_BODY_BYTES < bytes)
 }

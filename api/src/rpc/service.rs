@@ -22,6 +22,7 @@ use crate::{
     Backend, BackendError, config,
     error::LIMIT_EXCEEDED,
     eth::{self, Caller, Socket},
+    limits::{Allowance, Class, advice},
     metrics::Metrics,
     news::News,
 };
@@ -34,6 +35,8 @@ pub(crate) enum Outcome {
     Silent,
     /// Too much is going on.
     Busy,
+    /// The client has asked too much and should wait for so many seconds.
+    Limited(u64),
 }
 
 /// Answers calls from a backend. Cheap to clone.
@@ -44,6 +47,7 @@ pub(crate) struct Service<B> {
     permits: Arc<Semaphore>,
     call_limit: Duration,
     metrics: Metrics,
+    allowance: Allowance,
 }
 
 impl<B: Backend> Service<B> {
@@ -54,6 +58,7 @@ impl<B: Backend> Service<B> {
             permits: Arc::new(Semaphore::new(config.max_calls)),
             call_limit: config.call_limit,
             metrics,
+            allowance: Allowance::default(),
         }
     }
 
@@ -70,8 +75,23 @@ impl<B: Backend> Service<B> {
         &self.news
     }
 
+    /// The same service for a client with `allowance`.
+    pub fn on(self, allowance: Allowance) -> Self {
+        Self { allowance, ..self }
+    }
+
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Does `work`, which is no call, within the limits of calls.
+    pub async fn within_limits<T>(&self, name: &'static str, work: impl Future<Output = T> + Send) -> Result<T, BackendError> {
+        let Ok(_permit) = self.permits.try_acquire() else { return Err(BackendError::Unavailable(BUSY.into())) };
+        match timeout(self.call_limit, AssertUnwindSafe(work).catch_unwind()).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(_)) => Err(panicked(name)),
+            Err(_) => Err(BackendError::Timeout),
+        }
     }
 
     async fn answer(&self, method: &str, params: Option<&RawValue>) -> Answer {
@@ -86,13 +106,14 @@ impl<B: Backend> Service<B> {
     }
 
     async fn limited(&self, method: &str, params: Option<&RawValue>) -> Answer {
+        self.allowance.spend(Class::of_method(method))?;
         let Ok(_permit) = self.permits.try_acquire() else { return Err(busy()) };
         let answer = eth::answer(&self.caller, method, Params(params.map(RawValue::get)));
         // A call changes nothing of ours that a panic could leave half done, and the other calls of its batch go on.
         let answer = AssertUnwindSafe(answer.boxed()).catch_unwind();
         match timeout(self.call_limit, answer).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(panicked(method)),
+            Ok(Err(_)) => Err(panicked(method).into()),
             Err(_) => Err(BackendError::Timeout.into()),
         }
     }
@@ -160,7 +181,8 @@ async fn batched(calls: Vec<BoxFuture<'_, Option<MethodResponse>>>) -> MethodRes
     }
     match builder.is_empty() && !is_empty {
         true => silence(),
-        false => MethodResponse::from_batch(builder.finish()),
+        // What became of single calls stands beside each: who asks again must not send those that were carried out.
+        false => marked(MethodResponse::from_batch(builder.finish()), Outcome::Answered),
     }
 }
 
@@ -169,7 +191,8 @@ fn respond(id: Id<'_>, answer: Answer) -> MethodResponse {
         Ok(value) => marked(MethodResponse::response(id, ResponsePayload::success(value), config::MAX_RESPONSE_BYTES), Outcome::Answered),
         Err(error) => {
             let is_busy = error.code() == LIMIT_EXCEEDED && error.message() == BUSY;
-            marked(MethodResponse::error(id, error), if is_busy { Outcome::Busy } else { Outcome::Answered })
+            let outcome = advice(&error).map_or(if is_busy { Outcome::Busy } else { Outcome::Answered }, Outcome::Limited);
+            marked(MethodResponse::error(id, error), outcome)
         }
     }
 }
@@ -183,9 +206,9 @@ fn marked(mut response: MethodResponse, outcome: Outcome) -> MethodResponse {
     response
 }
 
-fn panicked(method: &str) -> ErrorObjectOwned {
+fn panicked(method: &str) -> BackendError {
     tracing::error!(method, "a method panicked");
-    BackendError::Internal("the method failed unexpectedly; the node's log says where".into()).into()
+    BackendError::Internal("the method failed unexpectedly; the node's log says where".into())
 }
 
 const BUSY: &str = "too many calls at the same time; try again later";

@@ -3,6 +3,7 @@
 
 mod client;
 mod counted;
+mod decided;
 mod filters;
 mod guard;
 mod light;
@@ -10,7 +11,10 @@ mod limits;
 mod methods;
 mod node;
 mod pages;
+mod rates;
+mod rest;
 mod rubbish;
+mod schemas;
 mod server;
 mod shapes;
 mod stopping;

@@ -12,13 +12,16 @@ use alloy_eips::{
 use alloy_primitives::{Address, B256, Bytes, Log, Signature, TxKind, U256, address, b256};
 use api::{
     Accessed, AccountProof, AccountState, ActorsHealth, Backend, BackendError, BlobsHealth, BlockRef, BlockchainHealth, Call, ChainHealth,
-    ClockHealth, ConsensusHealth, Criterion, DecidedBlock, Direction, Fork, ForkSchedule, Found, Health, LogCriteria, MempoolHealth, P2pHealth,
-    PeerStatus, PoolContent, Rejection, SealedHeader, Signing, SlotProof, Status, StorageHealth, SyncHealth, SyncStatus, UnixSeconds,
+    ClockHealth, ConsensusHealth, Contradiction, Criterion, DecidedBlock, Direction, Fork, ForkSchedule, Found, Health, LogCriteria, MempoolHealth,
+    P2pHealth, PeerStatus, PoolContent, Rejection, SealedHeader, Signing, SlotProof, Status, StorageHealth, SyncHealth, SyncStatus, UnixSeconds,
+    Validators,
 };
 use primitives::{
     Block, Certificate, CommitSignature, Header, Height, Metadata, Round, SecretKey, Transaction, Validator, ValidatorSet, light::Bundle,
 };
 use tokio::sync::{Semaphore, broadcast, watch};
+
+use crate::decided;
 
 pub const CHAIN_ID: u64 = 1337;
 pub const ALICE: Address = address!("0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266");
@@ -44,6 +47,8 @@ pub struct Faults {
     pub status: Option<Status>,
     pub not_ready: bool,
     pub sync: Option<SyncStatus>,
+    /// Contradictions that are kept.
+    pub contradictions: usize,
     /// Too much waits to be listed.
     pub full: bool,
     /// `health`, `readiness` and `peers` never answer.
@@ -110,6 +115,11 @@ impl Node {
 
     fn all(&self) -> Vec<Arc<DecidedBlock>> {
         self.blocks.read().unwrap().iter().map(|(block, _)| block.clone()).collect()
+    }
+
+    /// The hash of the one transaction in the pool.
+    pub fn waiting(&self) -> B256 {
+        *transfer(3).tx_hash()
     }
 
     fn find(&self, block: BlockRef) -> Option<Arc<DecidedBlock>> {
@@ -256,6 +266,24 @@ impl Backend for Node {
 
     async fn light_proof(&self, block: BlockRef) -> Result<Option<Bundle>, BackendError> {
         Ok(self.find(block).map(|block| bundle(&block)))
+    }
+
+    async fn metadata(&self, height: Height) -> Result<Option<Metadata>, BackendError> {
+        Ok((height != Height::GENESIS && self.find(BlockRef::Height(height)).is_some()).then(decided::metadata))
+    }
+
+    async fn certificate(&self, height: Height) -> Result<Option<Certificate>, BackendError> {
+        let block = self.find(BlockRef::Height(height)).filter(|_| height != Height::GENESIS);
+        Ok(block.map(|block| decided::certificate(height, block.hash)))
+    }
+
+    async fn validators(&self, _: Height) -> Result<Validators, BackendError> {
+        Ok(decided::validators())
+    }
+
+    async fn contradictions(&self, max: usize) -> Result<Vec<Contradiction>, BackendError> {
+        let kept = self.faults.lock().unwrap().contradictions;
+        Ok((0..kept.min(max)).map(decided::contradiction).collect())
     }
 
     async fn receipts(&self, height: Height) -> Result<Option<Arc<Vec<Receipt>>>, BackendError> {

@@ -39,7 +39,7 @@ async fn health_of_one_chain_can_be_chosen() {
     let server = Server::start().await;
     assert_eq!(get(server.address, "/health?chain=alpha").await.json()["blockchain"]["height"], 2);
     let unknown = get(server.address, "/health?chain=delta").await;
-    assert_eq!((unknown.status, &unknown.json()["error"]), (404, &json!("there is no chain 'delta' here; the chains are alpha")));
+    assert_eq!((unknown.status, &unknown.json()["error"]["message"]), (404, &json!("there is no chain 'delta' here; the chains are alpha")));
 }
 
 #[tokio::test]
@@ -79,5 +79,5 @@ async fn the_root_lists_addresses_that_work_for_who_asks() {
     assert!(page.contains(&format!("http://{}/health", server.address)));
     assert!(page.contains("http://127.0.0.1:9090/metrics"));
     let nothing = get(server.address, "/v2/nothing").await;
-    assert_eq!((nothing.status, &nothing.json()["error"]), (404, &json!("there is nothing at /v2/nothing; GET / lists the addresses")));
+    assert_eq!((nothing.status, &nothing.json()["error"]["message"]), (404, &json!("there is nothing at /v2/nothing; GET / lists the addresses")));
 }

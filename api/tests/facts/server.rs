@@ -21,6 +21,7 @@ pub fn config() -> Config {
         origins: vec!["https://app.example".into()],
         max_connections: 64,
         max_calls: 64,
+        limits: None,
         call_limit: Duration::from_secs(20),
         drain_limit: Duration::from_secs(20),
         addresses: vec![("metrics".into(), "http://127.0.0.1:9090/metrics".into())],

@@ -16,6 +16,7 @@ pub mod schema;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
 
+use api::RateLimits;
 use primitives::{Genesis, PeerAddress, genesis::NetworkKind};
 use storage::Retention;
 use tracing_subscriber::filter::Targets;
@@ -52,6 +53,10 @@ pub struct Rpc {
     pub hosts: Vec<String>,
     /// Pages that may call us.
     pub origins: Vec<String>,
+    /// As configured; [`Rpc::limits`] tells what holds.
+    pub public: bool,
+    /// What one client of a public listener may ask.
+    pub rates: RateLimits,
 }
 
 #[derive(Clone, Debug)]
@@ -183,6 +188,14 @@ impl Config {
     /// Whether the JSON codec is offered to peers, on a network of this kind.
     pub fn offers_json(&self, kind: NetworkKind) -> bool {
         self.p2p.json || kind == NetworkKind::Dev
+    }
+}
+
+impl Rpc {
+    /// What one client may ask; none where only this machine can ask at all.
+    pub fn limits(&self) -> Option<RateLimits> {
+        let is_public = self.public || !self.listen.ip().to_canonical().is_loopback();
+        is_public.then_some(self.rates)
     }
 }
 

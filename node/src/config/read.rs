@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, str::FromStr, time::Duration};
 
+use api::{MalformedRate, Rate, RateLimits};
 use primitives::PeerAddress;
 use storage::Retention;
 use tracing::level_filters::LevelFilter;
@@ -25,7 +26,18 @@ impl Reader<'_> {
     pub fn config(&mut self) -> Config {
         let config = Config {
             chain: Chain { name: self.name("chain.name") },
-            rpc: Rpc { listen: self.socket("rpc.listen"), hosts: self.list("rpc.hosts"), origins: self.origins("rpc.origins") },
+            rpc: Rpc {
+                listen: self.socket("rpc.listen"),
+                hosts: self.list("rpc.hosts"),
+                origins: self.origins("rpc.origins"),
+                public: self.is_on("rpc.public"),
+                rates: RateLimits {
+                    reads: self.rate("rpc.limit_reads"),
+                    calls: self.rate("rpc.limit_calls"),
+                    submits: self.rate("rpc.limit_submits"),
+                    loopback: self.is_on("rpc.limit_loopback"),
+                },
+            },
             p2p: P2p {
                 listen: self.socket("p2p.listen"),
                 peers: self.peers("p2p.peers"),
@@ -121,6 +133,11 @@ impl Reader<'_> {
     fn duration(&mut self, path: &str, least: Duration, most: Duration) -> Duration {
         let remedy = format!("must be a duration with its unit from {} to {}", humantime::format_duration(least), humantime::format_duration(most));
         self.parse(path, |text| humantime::parse_duration(text).ok().filter(|given| (least..=most).contains(given)), remedy, least)
+    }
+
+    fn rate(&mut self, path: &str) -> Rate {
+        let remedy = MalformedRate.to_string();
+        self.parse(path, |text| text.parse().ok(), remedy, Rate { per_second: 1, burst: 1 })
     }
 
     fn size(&mut self, path: &str, least: u64, most: u64) -> u64 {

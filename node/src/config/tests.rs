@@ -104,6 +104,19 @@ fn two_listeners_on_one_port_are_refused_and_port_0_is_not() {
 }
 
 #[test]
+fn a_listener_that_others_can_reach_is_limited_and_one_on_loopback_when_that_is_asked_for() {
+    let limits = |flags: &[(&str, &str)]| resolve(&sources("", &[], flags)).unwrap().config.rpc.limits();
+    assert_eq!(limits(&[]), None);
+    for flags in [("rpc.listen", "0.0.0.0:3030"), ("rpc.listen", "[::]:3030"), ("rpc.listen", "192.0.2.1:3030"), ("rpc.public", "true")] {
+        let limits = limits(&[flags]).unwrap();
+        assert_eq!((limits.calls.to_string().as_str(), limits.loopback), ("20/s burst 40", false), "{flags:?}");
+    }
+    let own = limits(&[("rpc.public", "true"), ("rpc.limit_calls", "7/s burst 9"), ("rpc.limit_loopback", "true")]).unwrap();
+    assert_eq!((own.calls.to_string().as_str(), own.loopback), ("7/s burst 9", true));
+    assert_eq!(mistakes(&sources("", &[], &[("rpc.limit_reads", "many")]))[0].key, "rpc.limit_reads");
+}
+
+#[test]
 fn the_written_file_names_every_key_and_changes_nothing() {
     let text = schema::template(&[("rpc.listen", "\"127.0.0.1:5\"".into())]);
     assert!(schema::KEYS.iter().all(|key| text.contains(&format!("{} = ", key.name()))));

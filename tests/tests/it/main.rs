@@ -9,6 +9,7 @@ mod layering;
 mod light_client;
 mod load;
 mod past;
+mod rest;
 mod restarts;
 mod rpc;
 mod sign_state;

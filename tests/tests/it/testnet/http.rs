@@ -11,8 +11,13 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
 /// What `body` is answered with: status, and text.
 pub async fn post(port: u16, body: &[u8]) -> (u16, String) {
+    post_to(port, "/", body).await
+}
+
+/// The same at another path.
+pub async fn post_to(port: u16, path: &str, body: &[u8]) -> (u16, String) {
     let head = format!(
-        "POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     let exchange = async {

@@ -22,7 +22,7 @@ use std::{net::TcpListener, path::Path};
 use rand::Rng;
 use tempfile::TempDir;
 
-pub use http::post;
+pub use http::{post, post_to};
 pub use load::Load;
 pub use money::{CHAIN_ID, Transfer, account, ether, sign};
 pub use socket::Socket;
