@@ -2,25 +2,25 @@
 //
 //   node viem.mjs RPC_URL OTHER_RPC_URL
 
-import { readFileSync } from 'node:fs';
-import { BaseError, ContractFunctionRevertedError, createPublicClient, createWalletClient, defineChain, http, parseEther, parseEventLogs } from 'viem';
-import { generatePrivateKey, mnemonicToAccount, privateKeyToAccount } from 'viem/accounts';
+import { BaseError, ContractFunctionRevertedError, parseEther, parseEventLogs } from 'viem';
+import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
+import { Counter } from './artefact.mjs';
 import { eventually, fact, refused } from './check.mjs';
+import { contracts } from './viem/contracts.mjs';
+import { delegation } from './viem/delegation.mjs';
+import { multicall } from './viem/multicall.mjs';
+import { Network } from './viem/network.mjs';
+import { watch } from './viem/watch.mjs';
 
 const [url, otherUrl = url] = process.argv.slice(2);
 if (!url) {
   console.error('usage: node viem.mjs RPC_URL OTHER_RPC_URL');
   process.exit(2);
 }
-const { abi, bytecode } = JSON.parse(readFileSync(new URL('contract/Counter.json', import.meta.url)));
-const DEVELOPMENT_MNEMONIC = 'test test test test test test test test test test test junk';
-
-const account = mnemonicToAccount(process.env.MNEMONIC ?? DEVELOPMENT_MNEMONIC, { addressIndex: 0 });
-const chain = await connect();
-const options = { chain, pollingInterval: 100 };
-const client = createPublicClient({ ...options, transport: http(url) });
-const other = createPublicClient({ ...options, transport: http(otherUrl) });
-const wallet = createWalletClient({ ...options, account, transport: http(url) });
+const { abi } = Counter;
+const network = await Network.of(url, otherUrl);
+const { account, client, other, wallet } = network;
+const settled = (name, hash) => network.settled(name, hash);
 
 await transfer();
 const counter = await deployment();
@@ -28,23 +28,11 @@ await calls(counter);
 await reverts(counter);
 await logs(counter);
 await rejections();
+const { token, probe } = await contracts(network);
+await multicall(network, token, probe);
+await watch(network, probe);
+await delegation(network, probe);
 process.exit(0);
-
-async function connect() {
-  const ids = await Promise.all([url, otherUrl].map((at) => createPublicClient({ transport: http(at) }).getChainId()));
-  fact('both validators are on one chain', ids[0] === ids[1], ids);
-  const nativeCurrency = { name: 'Ether', symbol: 'ETH', decimals: 18 };
-  return defineChain({ id: ids[0], name: 'axolotl', nativeCurrency, rpcUrls: { default: { http: [url] } } });
-}
-
-/** Waits for the receipt here, then for the same receipt on the other validator. */
-async function settled(name, hash) {
-  const receipt = await client.waitForTransactionReceipt({ hash, timeout: 30_000 });
-  fact(`${name} succeeds`, receipt.status === 'success', receipt);
-  const there = await eventually(`${name} is on the other validator`, () => other.getTransactionReceipt({ hash }));
-  fact(`${name} is in the same block on the other validator`, there.blockHash === receipt.blockHash, there);
-  return there;
-}
 
 async function transfer() {
   const to = privateKeyToAccount(generatePrivateKey()).address;
@@ -65,8 +53,7 @@ async function transfer() {
 }
 
 async function deployment() {
-  const hash = await wallet.deployContract({ abi, bytecode, args: [7n] });
-  const { contractAddress } = await settled('a deployment', hash);
+  const contractAddress = await network.deployed('a deployment', Counter, [7n]);
   const code = await other.getCode({ address: contractAddress });
   fact('the other validator has the code', code?.length > 2, code);
   return contractAddress;
@@ -116,7 +103,7 @@ async function rejections() {
   const nonce = await client.getTransactionCount({ address: account.address });
   const stale = await refused('a used nonce', () => wallet.sendTransaction({ to: account.address, value: 1n, nonce: nonce - 1 }));
   fact('a used nonce is refused by name', stale.message.toLowerCase().includes('nonce'), stale.message);
-  const poor = createWalletClient({ ...options, account: privateKeyToAccount(generatePrivateKey()), transport: http(url) });
+  const poor = network.walletOf(privateKeyToAccount(generatePrivateKey()));
   const broke = await refused('a transfer without money', () => poor.sendTransaction({ to: account.address, value: 1n, gas: 21_000n }));
   fact('too little balance is refused by name', /insufficient funds/i.test(broke.message), broke.message);
   const unknown = await refused('an unknown method', () => client.request({ method: 'eth_noSuchMethod' }));
