@@ -9,29 +9,8 @@ url=${1:?usage: cast.sh RPC_URL OTHER_RPC_URL}
 other=${2:-$url}
 # The second development account, so that another client may use the first at the same time.
 key=${PRIVATE_KEY:-0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d}
-wait_limit_s=30
-export FOUNDRY_DISABLE_NIGHTLY_WARNING=1 NO_COLOR=1
-# The binary itself: the package's wrapper ends with 0 whatever cast says.
-binary=$(echo node_modules/@foundry-rs/cast-*/bin/cast)
-cast() { "$binary" "$@"; }
-
-fail() { echo "FAILED  $1: found '${2:-}'" >&2; exit 1; }
-# is NAME FOUND EXPECTED
-is() { if [ "$2" = "$3" ]; then echo "ok      $1"; else fail "$1 (want '$3')" "$2"; fi; }
-# has NAME FOUND PART
-has() { case "$2" in *"$3"*) echo "ok      $1" ;; *) fail "$1 (want '$3')" "$2" ;; esac; }
-# field NAME < JSON
-field() { node -e 'const value = JSON.parse(require("fs").readFileSync(0))[process.argv[1]]; console.log(value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : value)' "$1"; }
-# there HASH: the receipt on the other validator, once it is there
-there() {
-  local end=$((SECONDS + wait_limit_s))
-  until cast receipt --async --rpc-url "$other" --json "$1" 2>/dev/null; do
-    [ $SECONDS -lt $end ] || fail "a receipt on the other validator within $wait_limit_s s" "$1"
-    sleep 0.05
-  done
-}
+. ./cast-functions.sh
 send() { cast send --rpc-url "$url" --private-key "$key" --json "$@"; }
-refused() { if out=$("$@" 2>&1); then fail "a refusal" "$out"; fi; echo "$out"; }
 
 from=$(cast wallet address --private-key "$key")
 is 'both validators are on one chain' "$(cast chain-id --rpc-url "$other")" "$(cast chain-id --rpc-url "$url")"
@@ -69,3 +48,40 @@ is 'logs finds both changes' "$(field length <<<"$logs")" 2
 logs=$(cast logs --rpc-url "$other" --json --from-block 0 --address "$counter" 'Changed(address indexed, uint256 indexed, uint256)' '' 42)
 is 'logs filters by an indexed value' "$(field length <<<"$logs")" 1
 is 'the log is that of the transaction' "$(node -e 'console.log(JSON.parse(process.argv[1])[0].transactionHash)' "$logs")" "$(field transactionHash <<<"$sent")"
+
+probe=$(send --create "$(field bytecode <contracts/Probe.json)")
+there "$(field transactionHash <<<"$probe")" >/dev/null
+probe=$(field contractAddress <<<"$probe")
+note='note(uint256,string,uint256,string)'
+sent=$(send "$probe" "$note" 7 tag 42 'a text' --value 5)
+receipt=$(there "$(field transactionHash <<<"$sent")")
+hash=$(field blockHash <<<"$receipt") number=$(($(field blockNumber <<<"$receipt")))
+is 'a receipt has all three logs' "$(field logs.length <<<"$receipt")" 3
+is 'an anonymous log has one topic' "$(field logs.2.topics.length <<<"$receipt")" 1
+is 'block by number and by hash are one' "$(cast block --rpc-url "$other" "$number" --field hash)" "$hash"
+is 'a full block shows the transaction' "$(cast block --rpc-url "$other" --full --json "$number" | field transactions.0.hash)" "$(field transactionHash <<<"$sent")"
+is 'the parent is the block before' "$(cast block --rpc-url "$other" "$number" --field parentHash)" "$(cast block --rpc-url "$other" "$((number - 1))" --field hash)"
+is 'find-block finds a block of its time' "$(($(cast age --rpc-url "$other" "$number" >/dev/null && cast find-block --rpc-url "$other" "$(cast block --rpc-url "$other" "$number" --field timestamp)") == number))" 1
+logs=$(cast logs --rpc-url "$other" --json --from-block "$number" --to-block "$number" --address "$probe")
+is 'logs of one block are all found' "$(field length <<<"$logs")" 3
+logs=$(cast logs --rpc-url "$other" --json --from-block 0 'Noted(address indexed, uint256 indexed, string indexed, uint256, string)' "$from" 7)
+is 'logs are found by two indexed values' "$(field 0.transactionHash <<<"$logs")" "$(field transactionHash <<<"$sent")"
+list=$(cast access-list --rpc-url "$other" --json --from "$from" "$probe" 'burn(uint256)' 1)
+has 'an access list names the contract' "$(field accessList.0.address <<<"$list" | tr A-F a-f)" "$(tr A-F a-f <<<"$probe")"
+is 'work is estimated by its size' "$(($(cast estimate --rpc-url "$other" --from "$from" "$probe" 'burn(uint256)' 1000) > $(cast estimate --rpc-url "$other" --from "$from" "$probe" 'burn(uint256)' 10) + 50000))" 1
+is 'a raw call is answered' "$(cast rpc --rpc-url "$other" eth_getBlockTransactionCountByHash "$hash")" '"0x1"'
+is 'a raw call over WebSocket is answered' "$(cast rpc --rpc-url "${other/http/ws}" eth_getBlockTransactionCountByHash "$hash")" '"0x1"'
+has 'a method that is not there is said to be so' "$(refused cast rpc --rpc-url "$other" eth_noSuchMethod)" '-32601'
+has 'a custom error is refused with its data' "$(refused cast call --rpc-url "$other" "$probe" 'failWithError(uint256,uint256)' 1 77)" "$(cast sig 'Refused(address,uint256)')"
+has 'a legacy transaction is taken' "$(field type <<<"$(send --legacy "$to" --value 1)")" 0x0
+
+# EIP-7702: an account delegates to the contract, and its own transaction runs the code.
+account=$(cast wallet new --json)
+own_key=$(field 0.private_key <<<"$account") own=$(field 0.address <<<"$account")
+send "$own" --value 1ether >/dev/null
+sent=$(cast send --rpc-url "$url" --private-key "$own_key" --auth "$probe" --json "$own" "$note" 1 mine 11 '')
+is 'a delegation succeeds' "$(field status <<<"$sent")" 0x1
+is 'it is of type 4' "$(field type <<<"$sent")" 0x4
+there "$(field transactionHash <<<"$sent")" >/dev/null
+is 'the code is the designation' "$(cast code --rpc-url "$other" "$own")" "0xef0100$(tr A-F a-f <<<"${probe#0x}")"
+is 'the account itself has the storage' "$(cast call --rpc-url "$other" "$own" 'notes(uint256)(uint256)' 1)" 11

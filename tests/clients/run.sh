@@ -15,6 +15,9 @@ blocks=${4:+$(cd "$OLDPWD" && realpath "$4")}
 
 npm ci --silent
 node viem.mjs "$1" "$2"
+node ethers.mjs "$1" "$2"
+./web3py.sh "$1" "$2"
 ./cast.sh "$1" "$2"
+./forge.sh "$1" "$2"
 ./schemathesis.sh "$1"
 [ $# -eq 2 ] || ./reexecute.sh "$genesis" "$blocks" "$5"
