@@ -92,7 +92,10 @@ impl Ledger {
 
     /// Height and index of a committed transaction.
     pub fn location(&self, hash: &B256) -> Result<Option<(Height, u32)>, ReadError> {
-        Ok(self.lease()?.get(Keyspace::Transactions, &keys::hash(hash))?.and_then(|bytes| keys::parse_location(&bytes)))
+        let lease = self.lease()?;
+        let found = lease.get(Keyspace::Transactions, &keys::hash(hash))?.and_then(|bytes| keys::parse_location(&bytes));
+        // The row can be read a moment before its block is published, when nobody may see that block yet.
+        Ok(found.filter(|(height, _)| lease.height().is_some_and(|tip| *height <= tip)))
     }
 
     pub fn receipts(&self, height: Height) -> Result<Option<Vec<Receipt>>, ReadError> {
