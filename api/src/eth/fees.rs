@@ -23,7 +23,9 @@ pub(super) async fn priority_fee<B: Backend>(backend: &B, params: Params<'_>) ->
 
 pub(super) async fn gas_price<B: Backend>(backend: &B, params: Params<'_>) -> Result<U256, ErrorObjectOwned> {
     params.none()?;
-    let base_fee = next_base_fee(backend.head().await?.inner());
+    let head = backend.head().await?;
+    // Clients estimate with this price at the head, whose base fee may be higher than the next.
+    let base_fee = next_base_fee(head.inner()).max(head.inner().base_fee_per_gas.unwrap_or_default().into());
     Ok(U256::from(base_fee.saturating_add(backend.suggested_tip().await?)))
 }
 

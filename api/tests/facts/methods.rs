@@ -25,7 +25,7 @@ async fn the_node_says_who_it_is() {
         ("net_peerCount", json!("0x3")),
         ("web3_clientVersion", json!("axolotl/test")),
         ("eth_maxPriorityFeePerGas", json!("0x3b9aca00")),
-        ("eth_gasPrice", json!("0x6fc60b50")),
+        ("eth_gasPrice", json!("0x77359400")),
         ("eth_baseFee", json!("0x342b4150")),
         ("eth_blobBaseFee", json!("0x1")),
         ("rpc_modules", json!({ "debug": "1.0", "eth": "1.0", "net": "1.0", "rpc": "1.0", "txpool": "1.0", "web3": "1.0" })),
