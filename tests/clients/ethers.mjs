@@ -148,7 +148,7 @@ async function events(name, reader) {
   const there = token.connect(reader);
   const [transfers, blocks, pending, raw] = [[], [], [], []];
   const to = Wallet.createRandom().address;
-  await there.on(there.filters.Transfer(null, to), (from, _to, value, payload) => transfers.push({ from, value, payload }));
+  await there.on(there.filters.Transfer(null, to), (payload) => transfers.push({ value: payload.args.value, payload }));
   await reader.on('block', (number) => blocks.push(number));
   await reader.on('pending', (hash) => pending.push(hash));
   await reader.on({ address: await token.getAddress() }, (log) => raw.push(log));
