@@ -10,6 +10,7 @@ import { contracts } from './viem/contracts.mjs';
 import { delegation } from './viem/delegation.mjs';
 import { multicall } from './viem/multicall.mjs';
 import { Network } from './viem/network.mjs';
+import { proof } from './viem/proof.mjs';
 import { watch } from './viem/watch.mjs';
 
 const [url, otherUrl = url] = process.argv.slice(2);
@@ -32,6 +33,7 @@ const { token, probe } = await contracts(network);
 await multicall(network, token, probe);
 await watch(network, probe);
 await delegation(network, probe);
+await proof(network, token);
 process.exit(0);
 
 async function transfer() {
