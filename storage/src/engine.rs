@@ -126,7 +126,12 @@ impl Handles {
         for keyspace in Keyspace::ALL.into_iter().filter(|keyspace| format < keyspace.since()) {
             batch.insert(self.keyspace(keyspace), record::HEIGHT, stamp.as_slice());
         }
-        batch.commit()
+        batch.commit()?;
+        // Tables are held against the first commit of the journals at the next start.
+        Keyspace::ALL
+            .into_iter()
+            .filter(|keyspace| format < keyspace.since())
+            .try_for_each(|keyspace| self.keyspace(keyspace).rotate_memtable_and_wait())
     }
 
     /// Lets compactions drop what the last durable commit had pruned.

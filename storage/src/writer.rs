@@ -7,7 +7,7 @@ use std::{
 };
 
 use fjall::OwnedWriteBatch;
-use primitives::{Disk, Filesystem};
+use primitives::{Disk, Filesystem, Height};
 
 use crate::{
     Batch, CommitError, Committed, Config, Keyspace, Leases, OpenError, Opened, ReopenError, Tip, Usage,
@@ -29,6 +29,8 @@ pub struct Writer {
     acknowledged: Acknowledged,
     /// The tip file does not say yet what is committed.
     is_unmarked: bool,
+    /// History below this height may go when it does.
+    to_forget: Option<Height>,
     pub(crate) state: State,
 }
 
@@ -68,8 +70,16 @@ impl Writer {
     pub fn open_on(disk: Arc<dyn Disk>, directory: &Path, config: Config) -> Result<(Self, Opened), OpenError> {
         let sound = open::examine(disk.as_ref(), directory, &config)?.settle(disk.as_ref())?;
         let directory = directory.to_owned();
-        let mut writer =
-            Self { disk, directory, config, shared: Shared::new(), acknowledged: sound.acknowledged, is_unmarked: false, state: State::Shut };
+        let mut writer = Self {
+            disk,
+            directory,
+            config,
+            shared: Shared::new(),
+            acknowledged: sound.acknowledged,
+            is_unmarked: false,
+            to_forget: None,
+            state: State::Shut,
+        };
         let opened = writer.begin(sound);
         Ok((writer, opened))
     }
@@ -114,10 +124,7 @@ impl Writer {
         written.map_err(|error| self.fail(&error))?;
         self.acknowledged = next;
         self.is_unmarked = plan.moves_tip();
-        // Only now: what a lost batch would have pruned must still be there.
-        if let Some(kept) = plan.batches.iter().filter_map(|batch| batch.kept).next_back() {
-            handles.forgotten.up_to(kept.from);
-        }
+        self.to_forget = plan.batches.iter().filter_map(|batch| batch.kept).next_back().map(|kept| kept.from);
         if plan.moves_tip() {
             self.shared.publish(Published::newest(&handles, next.tip));
         } else {
@@ -129,7 +136,14 @@ impl Writer {
     /// Moves the tip file to the last commit, durably. What waits for the commit need not wait for this: a database that is
     /// one commit ahead of the tip file is what a crash leaves anyway.
     pub fn mark(&mut self) -> Result<(), CommitError> {
-        if std::mem::take(&mut self.is_unmarked) { self.write_mark(Watermark::write_synced) } else { Ok(()) }
+        if std::mem::take(&mut self.is_unmarked) {
+            self.write_mark(Watermark::write_synced)?;
+        }
+        // Only now: what a lost batch would have pruned must still be there.
+        if let (Some(from), Some(handles)) = (self.to_forget.take(), self.handles()) {
+            handles.forgotten.up_to(from);
+        }
+        Ok(())
     }
 
     /// Opens the engine again after [`CommitError::NoSpace`], when there is room. Reads fail while it lasts.

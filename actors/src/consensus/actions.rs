@@ -48,6 +48,8 @@ impl Consensus {
         let (parts, incarnation) = (&self.parts, context.incarnation());
         match action {
             Action::Release(batch) => require(parts.signer.release(incarnation, batch), "the signer has no room for a release")?,
+            // Without room in the mailbox the first release makes them.
+            Action::MakeJournal { height } => drop(parts.signer.make_journal(incarnation, height)),
             Action::OpenJournal { height } => require(parts.signer.open(incarnation, height), "the signer has no room")?,
             Action::JudgeSigning { tip, highest_tip, claims } => {
                 require(parts.signer.judge(incarnation, tip, highest_tip, claims), "the signer has no room")?;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use alloy_eips::eip2718::Encodable2718;
-use execution::{Attributes, Cancel, Changes, CommitError, Committed, Embedded, StateReader, Validators, Verdict};
+use execution::{Attributes, Cancel, Changes, CommitError, Committed, Embedded, ReadError, StateReader, Validators, Verdict};
 use primitives::{Address, Clock, Genesis, Header, Height, Metadata, RecoveredTransaction, limits};
 use storage::Retention;
 use supervision::{ChildSpec, Context, Fault, Incarnation, Reply, answer};
@@ -68,6 +68,7 @@ impl supervision::Actor for Execution {
     type Message = Message;
 
     async fn handle(&mut self, message: Message, context: &mut Context<Message>) -> Result<(), Fault> {
+        self.check_state()?;
         match message {
             Message::Build(height, reply) => self.build(height, reply, context),
             Message::Judge(body, reply) => self.judge(body, reply, context),
@@ -86,6 +87,14 @@ impl Execution {
         let head = parts.ledger.header(state.height())?.ok_or_else(|| Fault::new("the header of the tip is missing"))?;
         let engine = Arc::new(Embedded::new(&parts.genesis, Arc::new(state), head)?.remembering(parts.admission.senders().clone()));
         Ok(Self { parts, engine, running: BTreeMap::new(), next_run: 0 })
+    }
+
+    /// A database that was reopened, because the disk had been full, leaves us on a state that is closed: a fresh start reads
+    /// the new one.
+    fn check_state(&self) -> Result<(), Fault> {
+        let (_, head, state) = self.engine.finalised();
+        let is_closed = state.block_hash(head.number) == Err(ReadError::Closed);
+        if is_closed && self.parts.ledger.state().is_ok() { Err(Fault::new("the database was reopened")) } else { Ok(()) }
     }
 
     fn build(&self, height: Height, reply: Reply<Result<BuiltBlock, String>>, context: &Context<Message>) {

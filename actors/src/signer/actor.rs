@@ -67,7 +67,8 @@ impl supervision::Actor for Keeper {
     async fn handle(&mut self, message: Message, context: &mut Context<Message>) -> Result<(), Fault> {
         match message {
             Message::TakeOver(incarnation) => self.signer.take_over(Life(incarnation.0)).or_else(ignore_stale)?,
-            Message::Open(incarnation, height) => self.open(incarnation, height, context).await?,
+            Message::Open(incarnation, height) => self.open(incarnation, height).await?,
+            Message::MakeJournal(incarnation, height) => self.make_journal(incarnation, height, context).await?,
             Message::Release(incarnation, batch) => self.release(incarnation, *batch, context).await?,
             // Asked by a life that has ended meanwhile; the next one asks for itself.
             Message::Judge { life, .. } | Message::Initialise(life, _) if self.is_stale(life) => {}
@@ -84,7 +85,7 @@ impl Keeper {
         !self.consensus.is_current(life)
     }
 
-    async fn open(&mut self, incarnation: Incarnation, height: Height, context: &Context<Message>) -> Result<(), Fault> {
+    async fn open(&mut self, incarnation: Incarnation, height: Height) -> Result<(), Fault> {
         self.signer.committed(height.previous().unwrap_or_default());
         match self.signer.start_height(Life(incarnation.0), height) {
             Ok(()) => {}
@@ -93,8 +94,16 @@ impl Keeper {
         }
         let (entries, speaks) = (self.signer.entries()?, self.signer.may_speak(height));
         self.parts.consensus.signed(incarnation, Event::JournalOpened { height, entries, speaks }).await?;
+        Ok(())
+    }
+
+    async fn make_journal(&mut self, incarnation: Incarnation, height: Height, context: &Context<Message>) -> Result<(), Fault> {
+        if self.signer.height() != Some(height) {
+            return Ok(());
+        }
         let signer = &mut self.signer;
         match context.blocking(SYNC_LIMIT, "journal and promise", move || signer.prepare(Life(incarnation.0))).await? {
+            Err(SignerError::Stale { .. }) => Ok(()),
             // The first release tries again, and says so.
             Err(error) if error.is_retryable() => Ok(()),
             outcome => self.survive(outcome),

@@ -10,6 +10,7 @@ const LIMITS: MailboxLimits = MailboxLimits { urgent: 16, normal: 256, bulk: 16 
 pub(super) enum Message {
     TakeOver(Incarnation),
     Open(Incarnation, Height),
+    MakeJournal(Incarnation, Height),
     Release(Incarnation, Box<Batch>),
     Judge { life: Incarnation, tip: Height, highest_tip: Height, claims: Vec<ConsensusMessage> },
     Initialise(Incarnation, Height),
@@ -21,6 +22,7 @@ impl supervision::Message for Message {
         match self {
             Self::TakeOver(_) => "TakeOver",
             Self::Open(..) => "Open",
+            Self::MakeJournal(..) => "MakeJournal",
             Self::Release(..) => "Release",
             Self::Judge { .. } => "Judge",
             Self::Initialise(..) => "Initialise",
@@ -52,6 +54,11 @@ impl SignerMailbox {
     /// `height` begins; the one before it is committed.
     pub fn open(&self, incarnation: Incarnation, height: Height) -> bool {
         self.say(Message::Open(incarnation, height))
+    }
+
+    /// Journal and promise of `height` are wanted soon.
+    pub fn make_journal(&self, incarnation: Incarnation, height: Height) -> bool {
+        self.say(Message::MakeJournal(incarnation, height))
     }
 
     /// Makes a batch durable and lets its messages leave.

@@ -66,6 +66,10 @@ pub enum Action {
     OpenJournal {
         height: Height,
     },
+    /// Make journal and promise of this height while there is nothing to say yet.
+    MakeJournal {
+        height: Height,
+    },
     /// Make the first promise of a key without a record: it signs above this height.
     InitialiseSigning {
         above: Height,

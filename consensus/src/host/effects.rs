@@ -1,9 +1,11 @@
 //! What the core says, and what follows.
 
+use std::time::Duration;
+
 use primitives::{Address, ConsensusMessage, Height, Round};
 
 use super::{
-    Host,
+    Host, ProposeWait,
     action::{Action, TimerId},
     breaker,
     outbox::Left,
@@ -110,36 +112,44 @@ impl Host {
     fn schedule(&mut self, timer: Timer) {
         self.timers.insert(timer);
         let granted = timeouts::wait(&self.config.parameters.timeouts, &timer);
-        let is_propose = timer.wait == Wait::Step(Step::Propose);
-        let after = if is_propose { self.patience(timer.round, granted) } else { granted };
-        self.shortened = (is_propose && after < granted).then_some((timer, granted.saturating_sub(after)));
+        let mut after = granted;
+        if timer.wait == Wait::Step(Step::Propose) {
+            let now = self.now.monotonic;
+            after = self.patience(timer.round, granted);
+            self.proposing = Some(ProposeWait { timer, until: now + after, granted_until: now + after.max(granted) });
+        }
         self.actions.push(Action::Schedule { timer: TimerId::Core(timer), after });
     }
 
-    /// The proposer that is waited for may just have gone: the wait begins again, and is a short one then.
+    /// The proposer that is waited for may just have gone: the wait is cut short then, and never made longer.
     pub(super) fn lose_patience(&mut self) {
-        let Some(timer) = self.timers.iter().find(|timer| timer.wait == Wait::Step(Step::Propose)).copied() else { return };
-        let granted = timeouts::wait(&self.config.parameters.timeouts, &timer);
-        let after = self.patience(timer.round, granted);
-        if after < granted {
-            self.shortened = Some((timer, granted.saturating_sub(after)));
-            self.actions.push(Action::Schedule { timer: TimerId::Core(timer), after });
+        let Some(wait) = self.proposing.filter(|wait| self.timers.contains(&wait.timer)) else { return };
+        let granted = timeouts::wait(&self.config.parameters.timeouts, &wait.timer);
+        let until = self.now.monotonic + self.patience(wait.timer.round, granted);
+        if until < wait.until {
+            self.wait_for_proposal(ProposeWait { until, ..wait });
         }
     }
 
-    /// Whether a short wait is over, and the proposer has shown meanwhile that it deserves the rest.
+    /// Whether a wait that was cut short is over, and the proposer has shown meanwhile that it deserves what is left of it.
     fn regains_patience(&mut self, timer: Timer) -> bool {
-        let Some((_, rest)) = self.shortened.take_if(|(shortened, _)| *shortened == timer) else { return false };
+        let Some(wait) = self.proposing.filter(|wait| wait.timer == timer && self.now.monotonic < wait.granted_until) else { return false };
         let granted = timeouts::wait(&self.config.parameters.timeouts, &timer);
-        let is_regained = self.patience(timer.round, granted) >= granted;
+        let is_regained = wait.until < wait.granted_until && granted <= self.patience(timer.round, granted);
         if is_regained {
-            self.actions.push(Action::Schedule { timer: TimerId::Core(timer), after: rest });
+            self.wait_for_proposal(ProposeWait { until: wait.granted_until, ..wait });
         }
         is_regained
     }
 
+    fn wait_for_proposal(&mut self, wait: ProposeWait) {
+        self.proposing = Some(wait);
+        let after = wait.until.saturating_sub(self.now.monotonic);
+        self.actions.push(Action::Schedule { timer: TimerId::Core(wait.timer), after });
+    }
+
     /// How long to wait for the proposer. In the first round it may still be idle where we are not.
-    fn patience(&self, round: Round, granted: std::time::Duration) -> std::time::Duration {
+    fn patience(&self, round: Round, granted: Duration) -> Duration {
         let proposer = self.set.proposer(self.height, round).address;
         if Some(proposer) == self.crypto.address() {
             return granted;
@@ -154,7 +164,7 @@ impl Host {
         let waiting = self.timers.iter().find(|timer| timer.wait == Wait::Step(Step::Precommit)).copied();
         let Some(timer) = waiting.filter(|timer| self.log.is_lost(timer.round, &self.set)) else { return };
         if self.left.replace(timer) != Some(timer) {
-            self.actions.push(Action::Schedule { timer: TimerId::Core(timer), after: std::time::Duration::ZERO });
+            self.actions.push(Action::Schedule { timer: TimerId::Core(timer), after: Duration::ZERO });
         }
     }
 

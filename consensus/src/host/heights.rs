@@ -101,6 +101,9 @@ impl Host {
             }
         };
         self.phase = Phase::Running;
+        if votes {
+            self.actions.push(Action::MakeJournal { height: self.height });
+        }
         self.restore(entries);
         let is_recovered = recovery::is_recovery(entries);
         let effects = if is_recovered { self.recovered(&core, effects, entries) } else { effects };
@@ -217,7 +220,7 @@ impl Host {
     /// changes nothing if it is there. Nobody else would ever tell, because peers are asked for what storage lacks.
     pub(super) fn commit_again(&mut self) -> bool {
         let Some(certificate) = self.remembered.handed_over.clone().filter(|certificate| certificate.height == self.height) else { return false };
-        self.commit(Committing { certificate, origin: CommitOrigin::Synced, is_parked: false });
+        self.commit(Committing { certificate, origin: CommitOrigin::Synced, is_parked: false, is_again: true });
         let commit = self.commit_action();
         self.actions.extend(commit);
         true
@@ -264,15 +267,17 @@ impl Host {
     /// The block to be committed is not here: the height is left to those who have it.
     pub(super) fn on_body_missing(&mut self, height: Height, value: B256) {
         let is_missing = |certificate: &Certificate| certificate.height == height && certificate.value == value;
-        if self.committing.take_if(|committing| is_missing(&committing.certificate)).is_none() {
-            return;
-        }
+        let Some(missing) = self.committing.take_if(|committing| is_missing(&committing.certificate)) else { return };
         tracing::warn!(%height, %value, "a decided block is not here, and is asked for");
         self.remembered.handed_over = None;
-        if self.keeps_asking() {
-            self.actions.push(Action::Sync { height: height.next() });
-        } else {
-            self.follow();
+        // A small body rode in the journal: an earlier life decided it, and this one reads it there.
+        match () {
+            () if self.keeps_asking() => self.actions.push(Action::Sync { height: height.next() }),
+            () if missing.is_again => {
+                self.actions.push(Action::Sync { height: height.next() });
+                self.open();
+            }
+            () => self.follow(),
         }
     }
 
@@ -311,7 +316,7 @@ impl Host {
     /// The core decided, and nothing more is fed to it. What it still has to say leaves before the height ends here: others may
     /// need it to decide, too. What it only heard needs no sync: the batch of the height holds the certificate.
     pub(super) fn decided(&mut self, certificate: Certificate) {
-        self.commit(Committing { certificate, origin: CommitOrigin::Decided, is_parked: false });
+        self.commit(Committing { certificate, origin: CommitOrigin::Decided, is_parked: false, is_again: false });
         let (commit, height) = (self.commit_action(), self.height);
         if self.outbox.owes(height) {
             commit.into_iter().for_each(|commit| self.outbox.then(height, commit));

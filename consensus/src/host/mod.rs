@@ -125,8 +125,8 @@ pub struct Host {
     timers: BTreeSet<Timer>,
     /// The wait that was cut short because its round was lost.
     left: Option<Timer>,
-    /// The wait for a proposer that seems to be away, and what it was cut by.
-    shortened: Option<(Timer, Duration)>,
+    /// The last wait for a proposal.
+    proposing: Option<ProposeWait>,
     /// What the core is fed next.
     inputs: VecDeque<Input>,
     /// Questions that wait until the journal has been read, by who asks.
@@ -161,6 +161,15 @@ enum Phase {
     Ended,
 }
 
+/// How long a proposal is waited for. It can be cut short and given back, and never grows beyond what was granted at first.
+#[derive(Clone, Copy, Debug)]
+struct ProposeWait {
+    timer: Timer,
+    /// On the monotonic clock, as the other.
+    until: Duration,
+    granted_until: Duration,
+}
+
 /// A block on its way into storage.
 #[derive(Clone, Debug)]
 struct Committing {
@@ -168,6 +177,8 @@ struct Committing {
     origin: CommitOrigin,
     /// It was handed over, and storage had no room or was away.
     is_parked: bool,
+    /// An earlier incarnation handed it over.
+    is_again: bool,
 }
 
 /// Kinds of help whose rate is limited for each peer.
@@ -204,7 +215,7 @@ impl Host {
             remembered,
             timers: BTreeSet::new(),
             left: None,
-            shortened: None,
+            proposing: None,
             inputs: VecDeque::new(),
             questions: BTreeMap::new(),
             has_read_journal: false,

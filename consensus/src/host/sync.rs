@@ -31,7 +31,7 @@ impl Host {
         if !self.keeps_asking() {
             self.phase = Phase::Following;
         }
-        self.commit(Committing { certificate, origin: CommitOrigin::Synced, is_parked: false });
+        self.commit(Committing { certificate, origin: CommitOrigin::Synced, is_parked: false, is_again: false });
         let commit = self.commit_action();
         self.actions.extend(commit);
     }

@@ -370,6 +370,7 @@ impl World {
                 let (entries, speaks) = (signer.entries().unwrap(), signer.may_speak(height));
                 self.post(node, 0, Event::JournalOpened { height, entries, speaks });
             }
+            Action::MakeJournal { .. } => self.nodes[node].signer.as_mut().unwrap().prepare(incarnation).unwrap(),
             Action::InitialiseSigning { above } => self.nodes[node].signer.as_mut().unwrap().initialise(above).unwrap(),
             Action::AskRound => self.others(node).into_iter().for_each(|other| self.send(node, other, Event::RoundAsked { by: node_id(node) })),
             Action::AnnounceTip { to } => {

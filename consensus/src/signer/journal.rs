@@ -96,6 +96,8 @@ pub struct Reopened {
     pub was_torn: bool,
     /// Copies that were written anew because the other one alone was whole.
     pub mended: usize,
+    /// The other file holds bytes, and nothing says of which height: a torn beginning, or damage.
+    pub is_other_headless: bool,
 }
 
 /// One of the two files.
@@ -144,9 +146,10 @@ pub fn shown(disk: &dyn Disk, identity: &Identity) -> String {
 pub fn set_aside(disk: &dyn Disk, identity: &Identity) -> Result<(), JournalError> {
     for path in [Slot::Even, Slot::Odd].map(|slot| path(identity, slot)) {
         let failed = |source| failed(&disk.locate(&path).display().to_string(), source);
-        let bytes = disk.read(&path).map_err(failed)?.unwrap_or_default();
-        if bytes.iter().any(|byte| *byte != 0) {
-            disk.rename(&path, &path.with_extension("wal.unreadable")).map_err(failed)?;
+        let (aside, bytes) = (path.with_extension("wal.unreadable"), disk.read(&path).map_err(failed)?.unwrap_or_default());
+        // The first of several is the one that tells what happened.
+        if bytes.iter().any(|byte| *byte != 0) && disk.read(&aside).map_err(failed)?.is_none() {
+            disk.rename(&path, &aside).map_err(failed)?;
         }
     }
     Ok(())
@@ -177,22 +180,21 @@ impl Journal {
 
     /// The newest journal as a crash, or time, left it. Everything read is durable when this returns.
     pub fn find(disk: &dyn Disk, identity: &Identity) -> Result<Kept, JournalError> {
-        let (mut newest, mut kept) = (None, Kept::Nothing);
+        let (mut newest, mut is_one_headless) = (None, false);
         for slot in [Slot::Even, Slot::Odd] {
             let path = path(identity, slot);
             let shown = disk.locate(&path).display().to_string();
             let bytes = disk.read(&path).map_err(|source| failed(&shown, source))?.unwrap_or_default();
             match height(&bytes, identity) {
-                None if newest.is_none() && bytes.iter().any(|byte| *byte != 0) => kept = Kept::Headless,
-                None => {}
+                None => is_one_headless |= bytes.iter().any(|byte| *byte != 0),
                 Some(height) if newest.is_some_and(|(newest, _)| height < newest) => {}
                 Some(height) => newest = Some((height, slot)),
             }
         }
-        let Some((height, slot)) = newest else { return Ok(kept) };
+        let Some((height, slot)) = newest else { return Ok(if is_one_headless { Kept::Headless } else { Kept::Nothing }) };
         match Self::open(disk, identity, slot, height) {
             Err(JournalError::Damaged { .. }) => Ok(Kept::Damaged(height)),
-            opened => opened.map(Kept::Newest),
+            opened => opened.map(|opened| Kept::Newest(Reopened { is_other_headless: is_one_headless, ..opened })),
         }
     }
 
@@ -213,7 +215,7 @@ impl Journal {
         // A killed process leaves groups in the page cache: what we act upon must be on the disk first.
         journal.sync()?;
         disk.sync_directory(Path::new(DIRECTORY)).map_err(|source| JournalError::Disk { file: shown.clone(), source })?;
-        Ok(Reopened { journal, groups, was_torn: parsed.was_torn, mended: parsed.to_mend.len() })
+        Ok(Reopened { journal, groups, was_torn: parsed.was_torn, mended: parsed.to_mend.len(), is_other_headless: false })
     }
 
     /// Makes one group of `payload` durable: one write, one sync.

@@ -214,6 +214,11 @@ impl Signer {
             || message.height() == self.guard.height() && said.iter().all(|said| self.guard.knows(said))
     }
 
+    /// The height at hand.
+    pub fn height(&self) -> Option<Height> {
+        self.height
+    }
+
     /// Messages of ours that did not leave, since the start.
     pub fn refused(&self) -> u64 {
         self.refused

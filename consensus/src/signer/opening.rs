@@ -21,6 +21,10 @@ impl Signer {
         let kept = Journal::find(&*disk, &identity)?;
         let found = match &kept {
             Kept::Nothing => JournalFound::Missing,
+            // No crash leaves both a bad slot and a file without a header: the newer journal may be the one that is gone.
+            Kept::Newest(reopened) if reopened.is_other_headless && matches!(promised, Found::OneSlot(_)) => {
+                JournalFound::Damaged(reopened.journal.height())
+            }
             Kept::Newest(reopened) => JournalFound::Intact(reopened.journal.height()),
             Kept::Damaged(height) => JournalFound::Damaged(*height),
             Kept::Headless => JournalFound::Damaged(promise.as_ref().map(Promise::height).unwrap_or_default()),
@@ -70,7 +74,7 @@ impl Signer {
 }
 
 fn restore(kept: Kept) -> Result<(Option<Journal>, Vec<Said>), SignerError> {
-    let Kept::Newest(Reopened { journal, groups, was_torn, mended }) = kept else { return Ok((None, Vec::new())) };
+    let Kept::Newest(Reopened { journal, groups, was_torn, mended, .. }) = kept else { return Ok((None, Vec::new())) };
     let said = records::read(&groups).map_err(|source| SignerError::unreadable(&journal, source))?.said;
     tracing::info!(height = %journal.height(), file = journal.shown(), groups = groups.len(), was_torn, mended, "journal opened");
     Ok((Some(journal), said))

@@ -42,6 +42,7 @@ impl Life {
             Action::AskStandings => hands.sent.push((Recipient::Everybody, Packet::AskStanding)),
             Action::JudgeSigning { tip, highest_tip, claims } => return self.judge_signing(tip, highest_tip, &claims, hands),
             Action::OpenJournal { height } => return self.open_journal(height, hands),
+            Action::MakeJournal { .. } => return self.signer.prepare(self.incarnation).map_err(|error| self.failed(&error, hands)),
             Action::InitialiseSigning { above } => return self.signer.initialise(above).map_err(|error| self.failed(&error, hands)),
             Action::Answer { question, standing } => {
                 let asker = self.questions.remove(&question);

@@ -79,3 +79,12 @@ fn a_validator_that_comes_while_we_wait_for_answers_is_asked_at_once() {
     let is_soon = |action: &Action| matches!(action, Action::Schedule { timer: TimerId::Gate, after } if *after < Duration::from_millis(100));
     assert!(actions.iter().any(is_soon));
 }
+
+#[test]
+fn a_block_that_an_earlier_life_decided_and_only_its_journal_holds_is_read_there() {
+    let handed_over = Some(certificate(1, 9, &[2, 3, 4]));
+    let value = handed_over.as_ref().unwrap().value;
+    let mut host = life(ConsensusParameters::default(), Remembered { handed_over, ..judged(crate::signer::Action::Begin) });
+    let actions = host.handle(Event::BodyMissing { height: Height(1), value }, Now::default());
+    assert!(actions.contains(&Action::OpenJournal { height: Height(1) }) && actions.contains(&Action::Sync { height: Height(2) }), "{actions:?}");
+}

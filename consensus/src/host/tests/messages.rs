@@ -77,6 +77,12 @@ fn a_proposer_that_goes_down_amid_its_turn_is_not_waited_for() {
         _ => None,
     };
     assert!(actions.iter().find_map(wait).is_some_and(|after| after < ConsensusParameters::default().timeouts.propose), "{actions:?}");
+    // Whoever comes and goes, the wait ends no later.
+    for node in [node, node_id(9)] {
+        host.handle(Event::PeerUp { node, validator: Some(proposer) }, Now::default());
+        let later = Now { monotonic: Duration::from_millis(100), unix_ms: 100 };
+        assert_eq!(host.handle(Event::PeerDown { node }, later).iter().find_map(wait), None);
+    }
 }
 
 #[test]
