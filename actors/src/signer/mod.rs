@@ -4,6 +4,7 @@
 //! |--------------|-----------|---------------------------------------------------------------------------------|
 //! | `TakeOver`   | consensus | none; what is older is refused from now on                                      |
 //! | `Open`       | consensus | `JournalOpened`: every durable entry of that height, and whether our key speaks |
+//! | `MakeJournal` | consensus | none; journal and promise of the height, before there is anything to say      |
 //! | `Release`    | consensus | `Released` when all is durable and has left, or `NotReleased`                   |
 //! | `Judge`      | consensus | `SigningVerdict`: what our key may do, after enough validators have answered    |
 //! | `Initialise` | consensus | none; the first promise of a key without a record                               |

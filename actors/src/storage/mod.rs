@@ -4,7 +4,6 @@
 //! |----------|-------------------------------|--------------------------------------------|
 //! | `Commit` | execution, mempool, consensus | done and durable, or why not               |
 //! | `Reopen` | itself                        | none; a full disk is looked at again       |
-//! | `Sweep`  | itself                        | none; a writer that lost its disk is told  |
 //!
 //! Everyone else reads through a [`crate::ledger::Ledger`], whose leases are revoked when this actor closes. It is exclusive:
 //! stuck, it ends the process rather than having two writers. Lost on a crash: the batch in hand, whole.

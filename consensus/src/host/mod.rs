@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   Gate ──▶ Judging ──▶ Paced ──▶ Opening ──▶ Running ──▶ decided ──▶ committed ──▶ Paced at the next height
-//!  who holds  may our    is it     journal     the core    release,     storage
-//!  what?      key sign?  time?     replayed    at work     then commit  says so
+//!  who holds  may our    is it     journal     the core    our last     storage
+//!  what?      key sign?  time?     replayed    at work     word first   says so
 //! ```
 //!
 //! The actor and the simulator carry out the [`Action`]s of each [`Host::handle`], in order, and report back as [`Event`]s.

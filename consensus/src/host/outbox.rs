@@ -1,7 +1,8 @@
 //! What waits for the signer, in order.
 //!
 //! One batch is under way at a time; what follows meanwhile gathers in the next, so that a slow disk makes batches larger and
-//! not a queue longer. What must happen after a release (a commit, a stream) waits with its batch.
+//! not a queue longer. What must happen after a release (a stream, or a commit while we still have
+//! something to say) waits with its batch.
 
 use std::collections::VecDeque;
 

@@ -2,7 +2,7 @@
 //!
 //! The propose timeout is a local choice. Waiting for a dead proposer costs seconds, so the wait shrinks to a few round trips
 //!
-//! - after its session was lost, until it votes at the height at hand: one that comes back has to catch up first;
+//! - after its session was lost, until it votes at the height at hand or the one before: one that comes back has to catch up first;
 //! - after it missed its last two turns, until a proposal of it is heard.
 //!
 //! and to a quarter when it voted before and not once in the last height: it may hang behind a session that is up, or its disk

@@ -1,7 +1,8 @@
 //! The one road from consensus to the network.
 //!
 //! The signer keeps the journal (what was said at the height at hand) and the promise (the height itself), and opens what is
-//! [`Unreleased`] when both are durable. In order, for the first release of a height and for every later one:
+//! [`Unreleased`] when both are durable. In order, for the first release of a height (or [`Signer::prepare`] before it, which has
+//! nothing to hand out) and for every later one:
 //!
 //! ```text
 //!            first                                                  later

@@ -3,7 +3,7 @@
 use super::super::{testing::*, *};
 
 #[test]
-fn a_block_is_committed_only_after_the_release_of_what_decided_it() {
+fn a_block_is_committed_after_something_of_its_height_was_released() {
     let mut world = World::started(4);
     world.until(10_000, |world| world.all_at(2));
     for node in &world.nodes {
