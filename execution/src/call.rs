@@ -21,7 +21,7 @@ use revm::{
 use crate::{Cancel, Chain, ReadError, StateReader, database::Database};
 
 /// Opcodes between two looks at the cancel flag.
-const STEPS_PER_LOOK: u32 = 1 << 10;
+pub(crate) const STEPS_PER_LOOK: u32 = 1 << 10;
 
 /// Where and within which bounds a call runs. It reads `state` and writes nothing.
 pub struct Simulation<'a> {
@@ -126,7 +126,7 @@ impl Simulation<'_> {
 
     /// As in a block, but any sender may call, with any nonce and more gas than a block has. Who pays nothing sees a base
     /// fee of 0, as with geth.
-    fn environment(&self, gas_price: u128) -> EvmEnv<SpecId> {
+    pub(crate) fn environment(&self, gas_price: u128) -> EvmEnv<SpecId> {
         let mut environment = self.chain.environment(self.header);
         environment.cfg_env.disable_eip3607 = true;
         environment.cfg_env.disable_nonce_check = true;
@@ -138,7 +138,7 @@ impl Simulation<'_> {
         environment
     }
 
-    fn transaction(&self, request: &CallRequest, gas_limit: u64) -> Result<TxEnv, CallError> {
+    pub(crate) fn transaction(&self, request: &CallRequest, gas_limit: u64) -> Result<TxEnv, CallError> {
         let caller = request.from.unwrap_or_default();
         let nonce = self.nonce(request)?;
         let has_fees = request.max_fee_per_gas.is_some() || request.max_priority_fee_per_gas.is_some();

@@ -166,7 +166,7 @@ fn run_on(
     })
 }
 
-fn context(header: &Header) -> EthBlockExecutionCtx<'static> {
+pub(crate) fn context(header: &Header) -> EthBlockExecutionCtx<'static> {
     EthBlockExecutionCtx {
         parent_hash: header.parent_hash,
         parent_beacon_block_root: header.parent_beacon_block_root,
@@ -210,7 +210,7 @@ fn failed(error: BlockExecutionError) -> Stop {
 
 /// Makes consensus receipts; what else is stored is derived from them.
 #[derive(Clone, Copy, Debug)]
-struct Receipts;
+pub(crate) struct Receipts;
 
 impl ReceiptBuilder for Receipts {
     type Transaction = Transaction;

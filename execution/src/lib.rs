@@ -30,6 +30,7 @@ mod senders;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod trie;
 mod verdict;
 
@@ -50,5 +51,6 @@ pub use reader::{Account, ReadError, StateReader};
 pub use receipt::{Receipt, decode_receipts, encode_receipts};
 pub use rules::{MAX_EXTRA_DATA_BYTES, MAX_OSAKA_BLOCK_BYTES, Rule, Validators};
 pub use senders::{BadSignature, Senders};
+pub use trace::{CallOptions, MAX_TRACE_BYTES, PrestateOptions, Replay, StepOptions, TraceError, Tracer};
 pub use trie::TrieError;
 pub use verdict::{BuildError, Built, NoVerdict, Verdict};

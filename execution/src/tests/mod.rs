@@ -6,4 +6,5 @@ mod calls;
 mod proofs;
 mod rules;
 mod system;
+mod traces;
 mod transactions;

@@ -21,12 +21,13 @@ const BESIDE: [&str; 2] = ["simulator", "tests"];
 const FLOOR_1_MAY_USE: [(&str, &[&str]); 2] = [("api", &["primitives", "supervision"]), ("", &["primitives"])];
 
 /// Dependencies that take long to build, and the only crates that may name them.
-const HEAVY: [(&str, &[&str]); 16] = [
+const HEAVY: [(&str, &[&str]); 17] = [
     ("fjall", &["storage"]),
     ("tokio-tungstenite", &["wire"]),
     ("rustls", &["wire"]),
     ("tokio-rustls", &["wire"]),
     ("revm", &["execution"]),
+    ("revm-inspectors", &["execution"]),
     ("alloy-evm", &["execution"]),
     ("arc-malachitebft-core-consensus", &["consensus"]),
     ("arc-malachitebft-core-types", &["consensus"]),
