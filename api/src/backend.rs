@@ -5,11 +5,12 @@ use std::{future::Future, sync::Arc};
 use alloy_eips::eip7840::BlobParams;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use primitives::{Certificate, Height, Metadata, light::Bundle};
+use serde_json::value::RawValue;
 use tokio::sync::{broadcast, watch};
 
 use crate::{
     Accessed, AccountProof, AccountState, BackendError, BlockRef, Call, Contradiction, Criterion, DecidedBlock, ForkSchedule, Found, Health,
-    LogCriteria, PeerStatus, PoolContent, SealedHeader, SyncStatus, Validators,
+    LogCriteria, PeerStatus, PoolContent, SealedHeader, SyncStatus, Tracing, Validators,
 };
 
 /// The node behind the API. Cheap to clone; every method may be called from many requests at once.
@@ -90,6 +91,18 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// What `call` would read and write, and its gas when an access list names it; fails only where the call cannot be run at all.
     fn access_list(&self, call: Call, at: BlockRef) -> impl Future<Output = Result<Accessed, BackendError>> + Send;
+
+    /// What each transaction of a decided block did, as the tracer's JSON, or that at `index` alone.
+    /// [`BackendError::Timeout`] when its time is over, [`BackendError::LimitExceeded`] where it is too large.
+    fn trace_block(
+        &self,
+        block: BlockRef,
+        index: Option<u64>,
+        tracing: Tracing,
+    ) -> impl Future<Output = Result<Vec<Box<RawValue>>, BackendError>> + Send;
+
+    /// The same of a call; one that reverts has a trace too.
+    fn trace_call(&self, call: Call, at: BlockRef, tracing: Tracing) -> impl Future<Output = Result<Box<RawValue>, BackendError>> + Send;
 
     /// Transactions in the pool, of one sender or of all; [`BackendError::LimitExceeded`] where they are more than `max`.
     fn pool(&self, sender: Option<Address>, max: usize) -> impl Future<Output = Result<PoolContent, BackendError>> + Send;

@@ -36,6 +36,10 @@ pub const MAX_SUBSCRIBED_VALUES: usize = 5_000;
 pub const MAX_BLOCKS_BEHIND: u64 = 128;
 /// How often a subscriber of `syncing` is looked after.
 pub const SYNC_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long one trace may take when the client does not say, as with geth.
+pub const TRACE_LIMIT: Duration = Duration::from_secs(5);
+/// The longest that a client may ask for; less than a call may take.
+pub const MAX_TRACE_LIMIT: Duration = Duration::from_secs(20);
 /// How long `eth_sendRawTransactionSync` waits for the receipt when the client does not say.
 pub const RECEIPT_WAIT: Duration = Duration::from_secs(2);
 /// The longest it waits; less than a call may take.

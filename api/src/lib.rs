@@ -19,6 +19,7 @@ mod door;
 mod error;
 mod eth;
 mod filters;
+mod go_duration;
 mod http;
 mod identifier;
 mod limits;
@@ -32,6 +33,7 @@ mod serve;
 mod status;
 mod subscriptions;
 mod time;
+mod tracer;
 mod values;
 
 pub use backend::Backend;
@@ -46,6 +48,7 @@ pub use status::{
     ActorsHealth, BlobsHealth, BlockchainHealth, ChainHealth, ClockHealth, ConsensusHealth, Criterion, Direction, Health, LastSigned, MempoolHealth,
     P2pHealth, PeerStatus, Signing, Status, StorageHealth, SyncHealth, UnixSeconds,
 };
+pub use tracer::{CallOptions, PrestateOptions, StepOptions, Tracer, Tracing};
 pub use values::{
     Accessed, AccountProof, AccountState, BlockRef, Call, DecidedBlock, Fork, ForkSchedule, Found, LogCriteria, PoolContent, SealedHeader, SlotProof,
     SyncStatus,

@@ -37,7 +37,7 @@ pub(super) fn read<B: Backend>(backend: &B, params: Params<'_>) -> Result<(Call,
     Ok((parse(request, backend.chain_id())?, block))
 }
 
-fn parse(request: TransactionRequest, chain_id: u64) -> Result<Call, ErrorObjectOwned> {
+pub(super) fn parse(request: TransactionRequest, chain_id: u64) -> Result<Call, ErrorObjectOwned> {
     if let Some(other) = request.chain_id.filter(|other| *other != chain_id) {
         return Err(invalid(format!("invalid argument 0 (transaction): chainId does not match node's (have={other}, want={chain_id})")));
     }

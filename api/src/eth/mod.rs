@@ -21,6 +21,7 @@ mod receipts;
 mod state;
 mod submit;
 mod subscribe;
+mod trace;
 mod transactions;
 mod txpool;
 mod uncles;
@@ -67,6 +68,10 @@ methods! {
         "debug_getRawHeader" => raw::header,
         "debug_getRawReceipts" => raw::receipts,
         "debug_getRawTransaction" => raw::transaction,
+        "debug_traceBlockByHash" => trace::block_by_hash,
+        "debug_traceBlockByNumber" => trace::block_by_number,
+        "debug_traceCall" => trace::call,
+        "debug_traceTransaction" => trace::transaction,
         "eth_accounts" => node::accounts,
         "eth_baseFee" => fees::base_fee,
         "eth_blobBaseFee" => fees::blob_base_fee,

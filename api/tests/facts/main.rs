@@ -19,4 +19,5 @@ mod server;
 mod shapes;
 mod stopping;
 mod subscriptions;
+mod traces;
 mod websocket;

@@ -13,12 +13,13 @@ use alloy_primitives::{Address, B256, Bytes, Log, Signature, TxKind, U256, addre
 use api::{
     Accessed, AccountProof, AccountState, ActorsHealth, Backend, BackendError, BlobsHealth, BlockRef, BlockchainHealth, Call, ChainHealth,
     ClockHealth, ConsensusHealth, Contradiction, Criterion, DecidedBlock, Direction, Fork, ForkSchedule, Found, Health, LogCriteria, MempoolHealth,
-    P2pHealth, PeerStatus, PoolContent, Rejection, SealedHeader, Signing, SlotProof, Status, StorageHealth, SyncHealth, SyncStatus, UnixSeconds,
-    Validators,
+    P2pHealth, PeerStatus, PoolContent, Rejection, SealedHeader, Signing, SlotProof, Status, StorageHealth, SyncHealth, SyncStatus, Tracing,
+    UnixSeconds, Validators,
 };
 use primitives::{
     Block, Certificate, CommitSignature, Header, Height, Metadata, Round, SecretKey, Transaction, Validator, ValidatorSet, light::Bundle,
 };
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::{Semaphore, broadcast, watch};
 
 use crate::decided;
@@ -49,6 +50,7 @@ pub struct Faults {
     pub sync: Option<SyncStatus>,
     /// Contradictions that are kept.
     pub contradictions: usize,
+    pub trace: Option<BackendError>,
     /// Too much waits to be listed.
     pub full: bool,
     /// `health`, `readiness` and `peers` never answer.
@@ -143,6 +145,10 @@ impl Node {
             std::future::pending::<()>().await;
         }
     }
+}
+
+fn traced(what: &str, tracing: Tracing) -> Box<RawValue> {
+    to_raw_value(&[what, &format!("{:?}", tracing.tracer), &format!("{:?}", tracing.limit)]).unwrap()
 }
 
 pub fn transfer(nonce: u64) -> Transaction {
@@ -356,6 +362,22 @@ impl Backend for Node {
         self.call(call, at).await?;
         let item = |last| AccessListItem { address, storage_keys: vec![B256::with_last_byte(last), B256::ZERO] };
         Ok(Accessed { list: AccessList(vec![item(1)]), gas_used: 26_000, failure: Some("execution reverted".into()) })
+    }
+
+    /// A trace says what was asked for.
+    async fn trace_block(&self, block: BlockRef, index: Option<u64>, tracing: Tracing) -> Result<Vec<Box<RawValue>>, BackendError> {
+        if let Some(error) = self.faults.lock().unwrap().trace.clone() {
+            return Err(error);
+        }
+        let block = self.find(block).ok_or(BackendError::UnknownBlock)?;
+        let count = block.block.body.transactions.len() as u64;
+        let wanted = index.map_or(0..count, |index| index..index + 1);
+        Ok(wanted.map(|index| traced(&format!("{}/{index}", block.block.header.number), tracing)).collect())
+    }
+
+    async fn trace_call(&self, call: Call, at: BlockRef, tracing: Tracing) -> Result<Box<RawValue>, BackendError> {
+        self.state(at)?;
+        Ok(traced(&call.input.to_string(), tracing))
     }
 
     async fn pool(&self, sender: Option<Address>, max: usize) -> Result<PoolContent, BackendError> {
