@@ -6,11 +6,12 @@ use alloy_consensus::{Sealable, Transaction as _, transaction::SignerRecoverable
 use alloy_eips::eip7840::BlobParams;
 use api::{
     Accessed, AccountProof, AccountState, BackendError, BlockRef, Call, Contradiction, Criterion, DecidedBlock, Fork, ForkSchedule, Found, Health,
-    LogCriteria, PeerStatus, PoolContent, Rejection, SealedHeader, SyncStatus, Validators,
+    LogCriteria, PeerStatus, PoolContent, Rejection, SealedHeader, SyncStatus, Tracing, Validators,
 };
 use arc_swap::ArcSwapOption;
 use execution::{CallOutcome, Simulation, StateReader};
 use primitives::{Address, B256, Block, Body, Bytes, Certificate, Clock, Genesis, Height, Metadata, U256, light::Bundle};
+use serde_json::value::RawValue;
 use supervision::Snapshots;
 use tokio::sync::{broadcast, watch};
 
@@ -260,6 +261,15 @@ impl api::Backend for Backend {
         let request = convert::call(call);
         let outcome = self.simulator.run(at, move |simulation| simulation.access_list(&request)).await?.map_err(convert::call_error)?;
         Ok(Accessed { list: outcome.list, gas_used: outcome.gas_used, failure: outcome.failure })
+    }
+
+    async fn trace_block(&self, block: BlockRef, index: Option<u64>, tracing: Tracing) -> Result<Vec<Box<RawValue>>, BackendError> {
+        let height = self.height(block)?.ok_or(BackendError::UnknownBlock)?;
+        self.simulator.trace_block(height, index, tracing).await
+    }
+
+    async fn trace_call(&self, call: Call, at: BlockRef, tracing: Tracing) -> Result<Box<RawValue>, BackendError> {
+        self.simulator.trace_call(call, at, tracing).await
     }
 
     async fn pool(&self, sender: Option<Address>, max: usize) -> Result<PoolContent, BackendError> {

@@ -1,7 +1,7 @@
 //! Words of the parts below, in the words of the API.
 
 use api::{AccountState, BackendError, Rejection};
-use execution::{CallError, CallRequest, TrieError, admission::Inadmissible};
+use execution::{CallError, CallRequest, TraceError, TrieError, admission::Inadmissible};
 use primitives::Height;
 use storage::{LogQuery, ReadError};
 use supervision::AskError;
@@ -118,5 +118,37 @@ pub(super) fn call_error(error: CallError) -> BackendError {
         CallError::Cancelled => BackendError::Timeout,
         CallError::Failed(reason) => BackendError::Internal(reason),
         CallError::Read(error) => state(error),
+    }
+}
+
+pub(super) fn tracer(tracer: api::Tracer) -> execution::Tracer {
+    match tracer {
+        api::Tracer::Steps(options) => execution::Tracer::Steps(execution::StepOptions {
+            memory: options.enable_memory,
+            without_stack: options.disable_stack,
+            without_storage: options.disable_storage,
+            return_data: options.enable_return_data,
+            limit: options.limit,
+        }),
+        api::Tracer::Calls(options) => {
+            execution::Tracer::Calls(execution::CallOptions { only_top_call: options.only_top_call, with_log: options.with_log })
+        }
+        api::Tracer::Prestate(options) => execution::Tracer::Prestate(execution::PrestateOptions {
+            diff: options.diff_mode,
+            without_code: options.disable_code,
+            without_storage: options.disable_storage,
+            include_empty: options.include_empty,
+        }),
+    }
+}
+
+pub(super) fn trace_error(error: TraceError) -> BackendError {
+    match error {
+        TraceError::TooLarge { .. } => BackendError::LimitExceeded(error.to_string()),
+        TraceError::NoTransaction { .. } => BackendError::NotExecutable(error.to_string()),
+        TraceError::Cancelled => BackendError::Timeout,
+        TraceError::Failed(_) => BackendError::Internal(error.to_string()),
+        TraceError::Call(error) => call_error(error),
+        TraceError::Read(error) => state(error),
     }
 }

@@ -20,6 +20,7 @@ mod light;
 mod looks;
 mod restarts;
 mod state;
+mod trace;
 
 pub use actor::{ApiMailbox, Parts, child};
 pub use backend::{Backend, Sources};

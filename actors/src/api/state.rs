@@ -14,6 +14,8 @@ use crate::{
 
 /// Calls that run at once; each occupies a thread.
 const MAX_CALLS: usize = 8;
+/// Traces that run at once; each holds what it recorded.
+const MAX_TRACES: usize = 2;
 /// Most gas that one call may use.
 const CALL_GAS_CAP: u64 = 50_000_000;
 /// How long one call may run.
@@ -25,6 +27,7 @@ pub(super) struct Simulator {
     ledger: Ledger,
     admission: Arc<Admission>,
     room: Arc<Semaphore>,
+    trace_room: Arc<Semaphore>,
 }
 
 /// Stops the work when whoever asked has left.
@@ -38,34 +41,64 @@ impl Drop for CancelOnDrop {
 
 impl Simulator {
     pub fn new(sources: &Sources) -> Self {
-        Self { ledger: sources.ledger.clone(), admission: sources.admission.clone(), room: Arc::new(Semaphore::new(MAX_CALLS)) }
+        let room = |permits| Arc::new(Semaphore::new(permits));
+        Self { ledger: sources.ledger.clone(), admission: sources.admission.clone(), room: room(MAX_CALLS), trace_room: room(MAX_TRACES) }
+    }
+
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub fn admission(&self) -> &Arc<Admission> {
+        &self.admission
     }
 
     /// Runs `work` on the state of `at`, on a thread of its own.
     pub async fn run<R: Send + 'static>(&self, at: BlockRef, work: impl FnOnce(&Simulation<'_>) -> R + Send + 'static) -> Result<R, BackendError> {
+        self.blocking(self.simulation(at, work)).await?
+    }
+
+    /// `work` on the state of `at`, to be run on some thread.
+    pub fn simulation<R, F>(&self, at: BlockRef, work: F) -> impl FnOnce(&Cancel) -> Result<R, BackendError> + use<R, F>
+    where
+        F: FnOnce(&Simulation<'_>) -> R,
+    {
         let (ledger, admission) = (self.ledger.clone(), self.admission.clone());
-        let simulate = move |cancel: &Cancel| {
+        move |cancel: &Cancel| {
             let state = state_at(&ledger, at)?;
             let header = ledger.header(state.height()).map_err(convert::read)?.ok_or(BackendError::UnknownBlock)?;
             Ok(work(&Simulation { chain: admission.chain(), state: &state, header: &header, gas_cap: CALL_GAS_CAP, cancel }))
-        };
-        self.blocking(simulate).await?
+        }
     }
 
     /// Runs `work` on a thread of its own; it should end when it is cancelled.
     pub async fn blocking<R: Send + 'static>(&self, work: impl FnOnce(&Cancel) -> R + Send + 'static) -> Result<R, BackendError> {
-        let permit = self.room.clone().acquire_owned().await.map_err(|_| BackendError::Unavailable("the node is stopping".into()))?;
-        let cancel = CancelOnDrop(Cancel::default());
-        let flag = cancel.0.clone();
-        let task = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            work(&flag)
-        });
-        match tokio::time::timeout(CALL_LIMIT, task).await {
-            Ok(Ok(outcome)) => Ok(outcome),
-            Ok(Err(error)) => Err(BackendError::Internal(error.to_string())),
-            Err(_) => Err(BackendError::Timeout),
-        }
+        off_the_runtime(&self.room, CALL_LIMIT, work).await
+    }
+
+    /// The same for a trace, within `limit`.
+    pub async fn watched<R: Send + 'static>(&self, limit: Duration, work: impl FnOnce(&Cancel) -> R + Send + 'static) -> Result<R, BackendError> {
+        off_the_runtime(&self.trace_room, limit, work).await
+    }
+}
+
+/// Runs `work` on a thread of its own once there is room, and tells it when its time is over.
+async fn off_the_runtime<R: Send + 'static>(
+    room: &Arc<Semaphore>,
+    limit: Duration,
+    work: impl FnOnce(&Cancel) -> R + Send + 'static,
+) -> Result<R, BackendError> {
+    let permit = room.clone().acquire_owned().await.map_err(|_| BackendError::Unavailable("the node is stopping".into()))?;
+    let cancel = CancelOnDrop(Cancel::default());
+    let flag = cancel.0.clone();
+    let task = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        work(&flag)
+    });
+    match tokio::time::timeout(limit, task).await {
+        Ok(Ok(outcome)) => Ok(outcome),
+        Ok(Err(error)) => Err(BackendError::Internal(error.to_string())),
+        Err(_) => Err(BackendError::Timeout),
     }
 }
 

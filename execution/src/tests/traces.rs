@@ -17,6 +17,8 @@ const FACTORY: &[u8] = &hex!("3660006000373660006000f000");
 const ECHO_REVERT: &[u8] = &hex!("36600060003736 6000fd");
 /// Calls its own code without end, so that frames pile up until the gas is spent.
 const RECURSE: &[u8] = &hex!("5b60006000600060006000305af1600056");
+/// Calls itself with all its gas.
+const ONCE: &[u8] = &hex!("60006000600060006000305af100");
 /// Error("no")
 const REASON: &[u8] = &hex!(
     "08c379a0 0000000000000000000000000000000000000000000000000000000000000020
@@ -38,6 +40,7 @@ struct Scene {
     factory: Address,
     echo: Address,
     recurse: Address,
+    once: Address,
 }
 
 /// A block and what it stood on.
@@ -51,10 +54,10 @@ struct Mined {
 impl Scene {
     fn new() -> Self {
         let mut node = Node::new();
-        let runtimes = [STORE, LOGGER, FORWARD, FACTORY, ECHO_REVERT, RECURSE];
+        let runtimes = [STORE, LOGGER, FORWARD, FACTORY, ECHO_REVERT, RECURSE, ONCE];
         let receipts = node.mine((0..).zip(runtimes).map(|(nonce, runtime)| deploy(7, nonce, init_code(runtime))).collect());
         let at = |index: usize| receipts[index].contract_address.unwrap();
-        Self { store: at(0), logger: at(1), forward: at(2), factory: at(3), echo: at(4), recurse: at(5), node }
+        Self { store: at(0), logger: at(1), forward: at(2), factory: at(3), echo: at(4), recurse: at(5), once: at(6), node }
     }
 
     fn mine(&mut self, transactions: Vec<RecoveredTransaction>) -> Mined {
@@ -346,6 +349,15 @@ fn a_call_is_traced_without_being_signed() {
     assert_eq!((&frame["to"], &frame["gas"], &frame["gasUsed"]), (&json!(scene.store), &quantity(90_000), &quantity(21_280 + 22_112)));
     let broke = CallRequest { value: U256::MAX, ..request };
     assert!(matches!(scene.trace_call(&broke, &CALLS, &Cancel::default()), Err(TraceError::Call(_))));
+}
+
+/// Every call keeps a 64th of its gas back, so that no gas reaches the limit of 1024.
+#[test]
+fn frames_nest_as_deep_as_gas_goes() {
+    let scene = Scene::new();
+    let once = CallRequest { to: Some(scene.once), ..CallRequest::default() };
+    let trace = scene.trace_call(&once, &CALLS, &Cancel::default()).unwrap();
+    assert!(500 < trace.matches("\"calls\"").count(), "{}", trace.len());
 }
 
 #[test]

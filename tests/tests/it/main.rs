@@ -14,4 +14,5 @@ mod restarts;
 mod rpc;
 mod sign_state;
 mod testnet;
+mod traces;
 mod transactions;
