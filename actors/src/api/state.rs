@@ -16,6 +16,8 @@ use crate::{
 const MAX_CALLS: usize = 8;
 /// Traces that run at once; each holds what it recorded.
 const MAX_TRACES: usize = 2;
+/// Traces that run or wait for their turn: whoever waits holds a place among all calls of the API.
+const MAX_TRACES_ASKED: usize = 16;
 /// Most gas that one call may use.
 const CALL_GAS_CAP: u64 = 50_000_000;
 /// How long one call may run.
@@ -28,6 +30,7 @@ pub(super) struct Simulator {
     admission: Arc<Admission>,
     room: Arc<Semaphore>,
     trace_room: Arc<Semaphore>,
+    trace_queue: Arc<Semaphore>,
 }
 
 /// Stops the work when whoever asked has left.
@@ -42,7 +45,13 @@ impl Drop for CancelOnDrop {
 impl Simulator {
     pub fn new(sources: &Sources) -> Self {
         let room = |permits| Arc::new(Semaphore::new(permits));
-        Self { ledger: sources.ledger.clone(), admission: sources.admission.clone(), room: room(MAX_CALLS), trace_room: room(MAX_TRACES) }
+        Self {
+            ledger: sources.ledger.clone(),
+            admission: sources.admission.clone(),
+            room: room(MAX_CALLS),
+            trace_room: room(MAX_TRACES),
+            trace_queue: room(MAX_TRACES_ASKED),
+        }
     }
 
     pub fn ledger(&self) -> &Ledger {
@@ -78,6 +87,8 @@ impl Simulator {
 
     /// The same for a trace, within `limit`.
     pub async fn watched<R: Send + 'static>(&self, limit: Duration, work: impl FnOnce(&Cancel) -> R + Send + 'static) -> Result<R, BackendError> {
+        let busy = |_| BackendError::Unavailable(format!("{MAX_TRACES_ASKED} traces run or wait already"));
+        let _place = self.trace_queue.try_acquire().map_err(busy)?;
         off_the_runtime(&self.trace_room, limit, work).await
     }
 }

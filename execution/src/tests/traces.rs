@@ -358,6 +358,8 @@ fn frames_nest_as_deep_as_gas_goes() {
     let once = CallRequest { to: Some(scene.once), ..CallRequest::default() };
     let trace = scene.trace_call(&once, &CALLS, &Cancel::default()).unwrap();
     assert!(500 < trace.matches("\"calls\"").count(), "{}", trace.len());
+    // Whoever passes it on does not descend.
+    assert!(serde_json::value::RawValue::from_string(trace).is_ok());
 }
 
 #[test]

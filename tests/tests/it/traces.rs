@@ -57,6 +57,7 @@ async fn another_validator_tells_what_a_transaction_did() {
     steps(node, &receipt, contract, &input).await;
     differences(node, &receipt, contract).await;
     refusals(node, &receipt, contract).await;
+    crowd(node).await;
     assert_eq!(node.health().await.unwrap()["actors"]["restarts_1h"], 0);
     assert!(!node.log().contains("panicked"), "{}", node.log_tail());
 }
@@ -127,4 +128,19 @@ async fn refusals(node: &Validator, receipt: &Value, contract: Address) {
     let poor = json!({ "from": contract, "to": contract, "value": "0x1" });
     let error = refusal(node, "debug_traceCall", json!([poor, "latest"])).await;
     assert!(error.contains("lack of funds"), "{error}");
+}
+
+/// More traces at once than may wait: those beyond are refused, and the node goes on.
+async fn crowd(node: &Validator) {
+    let mut asked = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let client = node.client();
+        let parameters = json!([{ "input": "0x5b600056" }, "latest", { "timeout": "300ms", "disableStack": true, "limit": 1 }]);
+        asked.spawn(async move { client.call("debug_traceCall", parameters).await });
+    }
+    let errors: Vec<String> = asked.join_all().await.into_iter().filter_map(|answer| Some(answer.err()?.to_string())).collect();
+    let refused = errors.iter().filter(|error| error.contains("16 traces run or wait already")).count();
+    let late = errors.iter().filter(|error| error.contains("execution timeout")).count();
+    assert!((1..=24).contains(&refused) && refused + late == errors.len(), "{errors:?}");
+    assert_eq!(call(node, "debug_traceCall", json!([{ "to": account(0) }])).await["gas"], 21_000);
 }
