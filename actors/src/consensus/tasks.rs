@@ -46,6 +46,9 @@ async fn built(parts: &Parts, height: Height, round: Round) -> Option<BuiltBlock
             Err(reason) => warn!(%height, round = round.0, reason, "no block was built yet"),
         }
         tokio::time::sleep(BUILD_PAUSE).await;
+        if parts.ledger.tip().is_ok_and(|tip| height <= tip) {
+            break;
+        }
     }
     None
 }

@@ -28,7 +28,7 @@ async fn the_node_says_who_it_is() {
         ("eth_gasPrice", json!("0x77359400")),
         ("eth_baseFee", json!("0x342b4150")),
         ("eth_blobBaseFee", json!("0x1")),
-        ("rpc_modules", json!({ "debug": "1.0", "eth": "1.0", "net": "1.0", "rpc": "1.0", "txpool": "1.0", "web3": "1.0" })),
+        ("rpc_modules", json!({ "axolotl": "1.0", "debug": "1.0", "eth": "1.0", "net": "1.0", "rpc": "1.0", "txpool": "1.0", "web3": "1.0" })),
         ("txpool_status", json!({ "pending": "0x1", "queued": "0x2" })),
         ("debug_getBadBlocks", json!([])),
     ] {

@@ -2,7 +2,7 @@
 //!
 //! The propose timeout is a local choice. Waiting for a dead proposer costs seconds, so the wait shrinks to a few round trips
 //!
-//! - after its session was lost, until it votes at the height at hand or the one before: one that comes back has to catch up first;
+//! - after its session was lost, until it votes at the height at hand or the one before; a little longer once it is up again;
 //! - after it missed its last two turns, until a proposal of it is heard.
 //!
 //! and to a quarter when it voted before and not once in the last height: it may hang behind a session that is up, or its disk
@@ -22,6 +22,9 @@ use primitives::{Address, Height, NodeId, Round, ValidatorSet};
 const MISSED_TURNS: u32 = 2;
 /// Round trips that a proposal of a live proposer takes at most.
 const ROUND_TRIPS: u32 = 4;
+/// The part of the granted wait that a proposer gets whose session is up again, and which did not vote yet: enough to catch up
+/// and propose, so that the others do not run away from it for ever.
+const RETURNING_DIVISOR: u32 = 12;
 /// The part of the granted wait that a silent proposer gets.
 const SILENT_DIVISOR: u32 = 4;
 
@@ -106,10 +109,15 @@ impl Proposers {
         let has_missed = self.missed.get(&proposer).is_some_and(|missed| MISSED_TURNS <= *missed);
         match () {
             () if set.len() <= round.0 as usize => granted,
+            () if self.lost.contains(&proposer) && self.is_back(proposer) => floor.max(granted / RETURNING_DIVISOR).min(granted),
             () if self.lost.contains(&proposer) || has_missed => floor.max(self.round_trip.saturating_mul(ROUND_TRIPS)).min(granted),
             () if is_silent => floor.max(granted / SILENT_DIVISOR).min(granted),
             () => granted,
         }
+    }
+
+    fn is_back(&self, validator: Address) -> bool {
+        self.links.values().any(|linked| *linked == Some(validator))
     }
 
     /// Power of the validators with a session, and of us: each counts once, however many sessions speak for it, and a node that
@@ -148,9 +156,9 @@ mod tests {
         assert_eq!(patience(&proposers, validator, 0), FLOOR);
         proposers.up(node, Some(validator));
         proposers.spoke(node, validator, Height(3), HEIGHT);
-        assert_eq!(patience(&proposers, validator, 0), FLOOR, "it still catches up");
+        assert_eq!(patience(&proposers, validator, 0), GRANTED / RETURNING_DIVISOR, "it still catches up");
         proposers.spoke(NodeId(Address::repeat_byte(8)), validator, HEIGHT, HEIGHT);
-        assert_eq!(patience(&proposers, validator, 0), FLOOR, "somebody else said so");
+        assert_eq!(patience(&proposers, validator, 0), GRANTED / RETURNING_DIVISOR, "somebody else said so");
         proposers.spoke(node, validator, HEIGHT, HEIGHT);
         assert_eq!(patience(&proposers, validator, 0), GRANTED);
     }

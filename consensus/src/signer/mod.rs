@@ -158,7 +158,7 @@ impl Signer {
         if is_journalled || self.promise.is_none() || !self.may_speak(height) {
             return Ok(());
         }
-        self.flush(height).and_then(|()| self.make_durable(height)).inspect_err(|error| note(&mut self.failed, error))
+        self.make_durable(height, true).inspect_err(|error| note(&mut self.failed, error))
     }
 
     /// What a restarted core is fed: every durable entry of the height at hand, in order.
@@ -197,7 +197,7 @@ impl Signer {
             self.sabotage.owes_flush = true;
             return Ok(std::mem::take(&mut self.held));
         }
-        self.make_durable(height).inspect_err(|error| note(&mut self.failed, error))?;
+        self.make_durable(height, false).inspect_err(|error| note(&mut self.failed, error))?;
         Ok(std::mem::take(&mut self.held))
     }
 
@@ -263,11 +263,12 @@ impl Signer {
         Ok(())
     }
 
-    fn make_durable(&mut self, height: Height) -> Result<(), SignerError> {
+    /// `is_early`: there need be nothing to write.
+    fn make_durable(&mut self, height: Height, is_early: bool) -> Result<(), SignerError> {
         if let Some(promise) = self.promise.as_mut().filter(|_| self.sabotage.promise_before_journal) {
             promise.raise(height)?;
         }
-        if !self.pending.is_empty() {
+        if is_early || !self.pending.is_empty() {
             self.flush(height)?;
         }
         let is_journalled = self.journal.as_ref().is_some_and(|journal| journal.height() == height);
@@ -279,7 +280,7 @@ impl Signer {
 
     /// What a sabotaged release left behind.
     fn flush_late(&mut self, height: Height) -> Result<(), SignerError> {
-        if std::mem::take(&mut self.sabotage.owes_flush) { self.make_durable(height) } else { Ok(()) }
+        if std::mem::take(&mut self.sabotage.owes_flush) { self.make_durable(height, false) } else { Ok(()) }
     }
 
     fn flush(&mut self, height: Height) -> Result<(), SignerError> {

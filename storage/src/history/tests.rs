@@ -64,6 +64,7 @@ impl Chain {
         }
         batch.keep_history(&self.view(), retention).unwrap();
         self.writer().commit(&[batch]).unwrap();
+        self.writer().mark().unwrap();
         self.copies.push(content);
     }
 

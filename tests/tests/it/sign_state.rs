@@ -77,10 +77,11 @@ fn copy(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
 }
 
-/// The one file in a directory of `data/alpha` whose name ends so.
+/// The file in a directory of `data/alpha` whose name ends so and which was written last.
 fn file(directory: PathBuf, ending: &str) -> PathBuf {
     let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    files.filter(|path| path.to_string_lossy().ends_with(ending)).max().unwrap()
+    let modified = |path: &PathBuf| fs::metadata(path).unwrap().modified().unwrap();
+    files.filter(|path| path.to_string_lossy().ends_with(ending)).max_by_key(modified).unwrap()
 }
 
 #[tokio::test]
