@@ -14,20 +14,10 @@ pub fn cpu(pid: u32) -> Duration {
     Duration::from_secs_f64((ticks(11) + ticks(12)) as f64 / TICKS_PER_SECOND)
 }
 
-/// Bytes that a process has handed to the kernel so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Io {
-    /// By every write: to files, sockets, pipes.
-    pub written: u64,
-    /// Of which the disk gets so many, in whole pages.
-    pub to_disk: u64,
-}
-
-/// What a process has written; nothing when it is gone.
-pub fn io(pid: u32) -> Io {
+/// Bytes that a process has made the disk write so far, in whole pages; none when it is gone.
+pub fn written_to_disk(pid: u32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap_or_default();
-    Io { written: field("wchar:"), to_disk: field("write_bytes:") }
+    text.lines().find_map(|line| line.strip_prefix("write_bytes:")?.trim().parse().ok()).unwrap_or_default()
 }
 
 /// Resident memory of a process in MiB; zero when it is gone.

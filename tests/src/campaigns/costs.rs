@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{START_LIMIT, Settings};
 use crate::{
     network::{Network, Plan},
-    process::{Io, cpu, io, rss_mib},
+    process::{cpu, rss_mib, written_to_disk},
     report::{Goal, Report},
     wait::eventually,
 };
@@ -93,9 +93,8 @@ const P99: &str = "submit to final, p99";
 const BLOCK: &str = "transactions in a block, mean";
 const CPU: &str = "CPU of all validators for one";
 const DISK: &str = "written to all disks for one";
-const WIRE: &str = "other bytes written for one: sockets";
 const MEMORY: &str = "memory of the largest validator";
-const FIGURES: [(&str, &str); 8] = [(RATE, "/s"), (P50, "ms"), (P99, "ms"), (BLOCK, ""), (CPU, "ms"), (DISK, "B"), (WIRE, "B"), (MEMORY, "MiB")];
+const FIGURES: [(&str, &str); 7] = [(RATE, "/s"), (P50, "ms"), (P99, "ms"), (BLOCK, ""), (CPU, "ms"), (DISK, "B"), (MEMORY, "MiB")];
 
 /// One run of one case, by the names of [`FIGURES`].
 type Sample = BTreeMap<&'static str, f64>;
@@ -139,9 +138,7 @@ async fn on_validators(plan: &Plan, options: &Costs, case: &Case, random: &mut S
     let mut sample = sample(&found)?;
     let count = number(&found, "/finalised")?.max(1.0);
     sample.insert(CPU, (after.0 - before.0).as_secs_f64() * 1_000.0 / count);
-    let (disk, all) = (after.1.to_disk - before.1.to_disk, after.1.written - before.1.written);
-    sample.insert(DISK, disk as f64 / count);
-    sample.insert(WIRE, all.saturating_sub(disk) as f64 / count);
+    sample.insert(DISK, (after.1 - before.1) as f64 / count);
     let memory = network.validators.iter().map(|validator| rss_mib(validator.pid())).fold(0.0, f64::max);
     sample.insert(MEMORY, memory);
     if let Some(fork) = network.history.forks().first() {
@@ -150,10 +147,10 @@ async fn on_validators(plan: &Plan, options: &Costs, case: &Case, random: &mut S
     Ok(sample)
 }
 
-fn used(network: &Network) -> (Duration, Io) {
-    network.validators.iter().map(|validator| (cpu(validator.pid()), io(validator.pid()))).fold(Default::default(), |sum: (Duration, Io), of| {
-        (sum.0 + of.0, Io { written: sum.1.written + of.1.written, to_disk: sum.1.to_disk + of.1.to_disk })
-    })
+/// CPU time, and bytes that the disks got in whole pages, of all validators so far.
+fn used(network: &Network) -> (Duration, u64) {
+    let pids = || network.validators.iter().map(|validator| validator.pid());
+    (pids().map(cpu).sum(), pids().map(written_to_disk).sum())
 }
 
 async fn on_anvil(settings: &Settings, options: &Costs, case: &Case, random: &mut StdRng) -> Result<Sample> {
