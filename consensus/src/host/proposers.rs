@@ -57,7 +57,10 @@ impl Proposers {
         if self.links.get(&node) != Some(&Some(validator)) || height.next() < current {
             return;
         }
-        self.lost.remove(&validator);
+        if self.lost.remove(&validator) {
+            // The turns it missed were those of its absence.
+            self.missed.remove(&validator);
+        }
         let highest = self.spoke.entry(validator).or_default();
         *highest = (*highest).max(height.min(current.next()));
     }
@@ -159,6 +162,20 @@ mod tests {
         assert_eq!(patience(&proposers, validator, 0), GRANTED / RETURNING_DIVISOR, "it still catches up");
         proposers.spoke(NodeId(Address::repeat_byte(8)), validator, HEIGHT, HEIGHT);
         assert_eq!(patience(&proposers, validator, 0), GRANTED / RETURNING_DIVISOR, "somebody else said so");
+        proposers.spoke(node, validator, HEIGHT, HEIGHT);
+        assert_eq!(patience(&proposers, validator, 0), GRANTED);
+    }
+
+    #[test]
+    fn turns_missed_while_away_are_forgiven_to_one_that_votes_again() {
+        let (mut proposers, validator, node) = (Proposers::default(), Address::repeat_byte(1), NodeId(Address::repeat_byte(9)));
+        proposers.up(node, Some(validator));
+        proposers.down(node);
+        for _ in 0..MISSED_TURNS {
+            proposers.round_started(validator);
+            proposers.round_started(Address::repeat_byte(2));
+        }
+        proposers.up(node, Some(validator));
         proposers.spoke(node, validator, HEIGHT, HEIGHT);
         assert_eq!(patience(&proposers, validator, 0), GRANTED);
     }
