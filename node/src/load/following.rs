@@ -1,9 +1,10 @@
 //! Reads every new block, to learn when a transaction became final.
 //!
-//! A block counts from when one of the nodes, asked in turn, serves it: on a chain with instant finality that is final, on
-//! others it is included.
+//! A block counts from when the first node announces it; where none does, from when one of the nodes, asked in turn, serves it.
+//! On a chain with instant finality that is final, on others it is included.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -11,10 +12,10 @@ use std::{
 use primitives::{B256, U256};
 use serde_json::{Value, json};
 
-use super::{chain::Chain, fees::Fees, tally::Tally};
+use super::{chain::Chain, fees::Fees, heads::Heads, tally::Tally};
 
-/// How often a block that is not there yet is asked for: latencies are exact to this.
-const POLL_EVERY: Duration = Duration::from_millis(10);
+/// Before a block that was announced and is not served is asked for again, of the next node.
+const RETRY_AFTER: Duration = Duration::from_millis(10);
 /// Blocks asked for at once by one who is behind.
 const MAX_STRIDE: u64 = 32;
 
@@ -32,29 +33,43 @@ pub struct SeenBlock {
 
 /// Follows `chain` from block `next` on, for ever.
 pub async fn follow(chain: Chain, tally: Arc<Tally>, fees: Arc<Fees>, mut next: u64) {
-    let mut stride = 1;
-    for turn in 0.. {
-        let blocks = read(&chain, turn, next, stride).await;
-        let at = Instant::now();
+    let mut heads = Heads::of(chain.client(0).authority()).await;
+    // When each block that is still to be read was announced.
+    let mut announced = BTreeMap::new();
+    let (mut node, mut stride) = (0, 1);
+    loop {
+        if announced.is_empty() && stride == 1 {
+            announced.extend(heads.next().await.map(|head| (head.number, head.at)));
+        }
+        announced.extend(std::iter::from_fn(|| heads.ready()).map(|head| (head.number, head.at)));
+        let known = announced.last_key_value().map_or(0, |(number, _)| (number + 1).saturating_sub(next));
+        let wanted = known.clamp(stride, MAX_STRIDE);
+        let blocks = read(&chain, node, next, wanted).await;
+        let now = Instant::now();
         for block in &blocks {
             fees.follow(block.base_fee);
+            // Who joins late hears only of later blocks: an earlier one was there at the latest then.
+            let at = announced.range(block.number..).next().map_or(now, |(_, at)| *at);
             tally.include(block, at);
         }
         next += blocks.len() as u64;
+        announced = announced.split_off(&next);
         // One that got all it asked for may be behind, and asks for more.
-        if (blocks.len() as u64) < stride {
-            stride = 1;
-            tokio::time::sleep(POLL_EVERY).await;
-        } else {
-            stride = (2 * stride).min(MAX_STRIDE);
+        let is_behind = blocks.len() as u64 == wanted && known < wanted;
+        stride = if is_behind { (2 * stride).min(MAX_STRIDE) } else { 1 };
+        if blocks.is_empty() {
+            node += 1;
+            if 0 < known {
+                tokio::time::sleep(RETRY_AFTER).await;
+            }
         }
     }
 }
 
-/// Up to `count` blocks from `first` on, without a gap. A node that does not answer has none; the next turn is another's.
-async fn read(chain: &Chain, turn: usize, first: u64, count: u64) -> Vec<SeenBlock> {
+/// Up to `count` blocks from `first` on, without a gap. A node that does not answer has none; the next time another is asked.
+async fn read(chain: &Chain, node: usize, first: u64, count: u64) -> Vec<SeenBlock> {
     const METHOD: &str = "eth_getBlockByNumber";
-    let client = chain.client(turn);
+    let client = chain.client(node);
     let question = |number: u64| json!([format!("{number:#x}"), false]);
     let answers = match count {
         1 => vec![client.call(METHOD, question(first)).await],

@@ -22,6 +22,7 @@ mod errors;
 mod fees;
 mod following;
 mod funding;
+mod heads;
 mod histogram;
 mod plan;
 mod prepare;
