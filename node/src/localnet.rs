@@ -64,7 +64,12 @@ pub fn prepare(request: &Request) -> Result<Localnet, Failure> {
         Some(old) if request.fresh_start => begin_anew(request, old, &genesis, &members)?,
         _ => Vec::new(),
     };
+    let homes: Vec<_> = (0..members.len()).map(|index| home_of(request, index)).collect();
+    let is_new = request.fresh_start || !homes.iter().any(Home::exists);
     make_missing_homes(request, &genesis, &members)?;
+    if is_new {
+        network::record_nothing_signed(&homes, &members, &genesis)?;
+    }
     let nodes = open(request, &members)?;
     refuse_mixed(&nodes, &genesis)?;
     let network_file = NetworkFile::of(&nodes).write(&request.directory)?;

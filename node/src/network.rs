@@ -6,13 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use primitives::{Genesis, NodeId, PeerAddress, SecretKey, Validator};
+use consensus::signer::{self, Identity};
+use primitives::{Filesystem, Genesis, NodeId, PeerAddress, SecretKey, Validator};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{Override, Setting, Value, schema},
+    config::{Override, Setting, Sources, Value, resolve, schema},
     development,
-    exit::Failure,
+    exit::{ExitCode, Failure},
     home::{self, Contents, Home},
     keys,
     ports::Ports,
@@ -64,6 +65,17 @@ pub fn make_home(directory: &Path, members: &[Member], index: usize, genesis: &G
     let config = config_text(&placement(members, index, ports), &[]);
     home.create(&Contents { config: &config, genesis: &genesis.to_json(), node_key: &member.node_key, validator_key: Some(&member.validator_key) })?;
     Ok(home)
+}
+
+/// Writes into `homes`, those of all `members`, that nothing was signed on this chain. Only for a chain that is new to everybody.
+pub fn record_nothing_signed(homes: &[Home], members: &[Member], genesis: &Genesis) -> Result<(), Failure> {
+    for (home, member) in homes.iter().zip(members) {
+        let resolved = resolve(&Sources { file: Some((home.config_file(), home.read_config()?)), ..Sources::default() })?;
+        let disk = Filesystem::at(home.data(&resolved.config.chain.name));
+        let identity = Identity { genesis: genesis.hash(), key: member.validator_key.address() };
+        signer::record_nothing_signed(&disk, &identity).map_err(|error| Failure::new(ExitCode::Disk, error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// A configuration file with this placement, and with what `kept` set otherwise.

@@ -9,7 +9,7 @@ use anyhow::Result;
 use node::{
     home::Home,
     localnet::development_genesis,
-    network::{Member, make_home},
+    network::{Member, make_home, record_nothing_signed},
     ports::Ports,
 };
 use primitives::Genesis;
@@ -56,6 +56,7 @@ impl Plan {
         let members: Vec<_> = (0..self.validators).map(Member::development).collect();
         let homes = (0..self.validators).map(|index| make_home(directory.path(), &members, index, &genesis, &ports).map_err(failure));
         let homes: Vec<_> = homes.collect::<Result<_>>()?;
+        record_nothing_signed(&homes, &members, &genesis).map_err(failure)?;
         let members = homes.into_iter().zip(members).zip(ports).map(|((home, member), ports)| (home, member, ports)).collect();
         Ok(Homes { directory, genesis, members })
     }

@@ -44,7 +44,7 @@ pub use guard::{Refusal, Said};
 pub use journal::{DIRECTORY as JOURNAL_DIRECTORY, Identity, JournalError, MAX_JOURNAL_BYTES};
 use journal::{Journal, Slot};
 use promise::Promise;
-pub use promise::{DIRECTORY as PROMISE_DIRECTORY, Found, PromiseError};
+pub use promise::{DIRECTORY as PROMISE_DIRECTORY, Found, PromiseError, record_nothing_signed};
 use sabotage::Sabotage;
 pub use verdict::{Action, Facts, JournalFound, Network, OBSERVED_HEIGHTS, OnMissing, Record, Verdict, verdict};
 

@@ -66,6 +66,16 @@ pub fn has_others(disk: &dyn Disk, identity: &Identity) -> io::Result<bool> {
     Ok(disk.list(Path::new(DIRECTORY))?.iter().any(|name| name.ends_with(".promise") && *name != ours))
 }
 
+/// Writes down that `identity` has signed nothing, unless there is a record already. Durable when this returns.
+///
+/// For whoever makes the key, or a whole network anew: afterwards nobody could tell such a key from one whose record was lost, and
+/// it would have to watch for [`super::OBSERVED_HEIGHTS`] heights when it starts later than the others.
+pub fn record_nothing_signed(disk: &dyn Disk, identity: &Identity) -> Result<(), PromiseError> {
+    let path = path(identity);
+    let there = disk.read(&path).map_err(|source| failed(&disk.locate(&path).display().to_string(), source))?;
+    there.map_or_else(|| Promise::create(disk, identity, Height::GENESIS).map(drop), |_| Ok(()))
+}
+
 impl Promise {
     /// What the file says, and the file itself unless nothing in it can be trusted. What was read is durable when this returns.
     pub fn open(disk: &dyn Disk, identity: &Identity) -> Result<(Found, Option<Self>), PromiseError> {
@@ -161,6 +171,17 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use primitives::{Address, B256, LossyDisk, Survival};
+
+    #[test]
+    fn nothing_signed_is_recorded_once_and_never_over_a_promise() {
+        let disk = LossyDisk::default();
+        record_nothing_signed(&disk, &IDENTITY).unwrap();
+        let (found, promise) = Promise::open(&disk, &IDENTITY).unwrap();
+        assert_eq!(found, Found::Whole(Height::GENESIS));
+        promise.unwrap().raise(Height(7)).unwrap();
+        record_nothing_signed(&disk, &IDENTITY).unwrap();
+        assert_eq!(Promise::open(&disk, &IDENTITY).unwrap().0, Found::Whole(Height(7)));
+    }
 
     const IDENTITY: Identity = Identity { genesis: B256::repeat_byte(1), key: Address::repeat_byte(2) };
 

@@ -79,6 +79,7 @@ pub fn testnet(arguments: &TestnetInit, printer: &mut Printer<'_>) -> Result<(),
     let usual = if arguments.dev { NetworkKind::Dev } else { NetworkKind::Testnet };
     let genesis = new_genesis(&arguments.network, usual, members.iter().map(Member::validator).collect())?;
     let homes: Vec<_> = (0..members.len()).map(|index| network::make_home(directory, &members, index, &genesis, &ports)).collect::<Result<_, _>>()?;
+    network::record_nothing_signed(&homes, &members, &genesis)?;
     let nodes: Vec<_> = members
         .iter()
         .zip(&homes)

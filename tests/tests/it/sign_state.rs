@@ -207,3 +207,15 @@ async fn a_lone_validator_never_gives_up_its_database_by_itself() {
     net.validator(0).start();
     net.reach(12).within(LIMIT).await;
 }
+
+#[tokio::test]
+async fn a_validator_of_a_new_network_that_starts_late_signs_at_once() {
+    let mut net = Testnet::of(4).paced("20ms", "20ms").make();
+    (0..3).for_each(|index| net.validator(index).start());
+    net.validator(0).reach(5, LIMIT).await;
+    net.validator(3).start();
+    net.validator(3).signs_above(5, LIMIT).await;
+    assert!(!net.validator(3).log().contains("E-SIGN-NO-RECORD"), "{}", net.validator(3).log_tail());
+    net.agree().await;
+    net.is_honest().await;
+}
