@@ -5,19 +5,27 @@ use std::{
     time::Duration,
 };
 
+use alloy_genesis::GenesisAccount;
 use anyhow::Result;
 use node::{
     home::Home,
+    load::recipient,
     localnet::development_genesis,
     network::{Member, make_home, record_nothing_signed},
     ports::Ports,
 };
-use primitives::Genesis;
+use primitives::{Genesis, U256};
 use rand::Rng;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::{free_ports::free_ports, history::History, validator::Validator, wait::eventually};
+use crate::{
+    free_ports::free_ports,
+    history::History,
+    process::{cpu, written_to_disk},
+    validator::Validator,
+    wait::eventually,
+};
 
 /// What a network should be like.
 #[derive(Clone, Debug)]
@@ -27,6 +35,10 @@ pub struct Plan {
     pub validators: usize,
     pub block_interval: Duration,
     pub empty_block_interval: Duration,
+    /// Of a block; none: the usual one.
+    pub gas_limit: Option<u64>,
+    /// Accounts with a little money from the start, which the load tool's `--recipients` finds.
+    pub inhabitants: u64,
     /// `KEY=VALUE` of the configuration, for all validators.
     pub settings: Vec<String>,
 }
@@ -36,6 +48,16 @@ pub struct Homes {
     directory: TempDir,
     pub genesis: Genesis,
     pub members: Vec<(Home, Member, Ports)>,
+}
+
+/// What validators cost so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Used {
+    pub cpu: Duration,
+    /// Bytes to all disks, in whole pages.
+    pub written: u64,
+    /// Bytes to each other, TLS included.
+    pub sent: f64,
 }
 
 /// A network and its processes, which end with it.
@@ -51,7 +73,7 @@ impl Plan {
     pub fn homes(&self, random: &mut impl Rng) -> Result<Homes> {
         let failure = |failure: node::exit::Failure| anyhow::anyhow!("{failure}");
         let directory = tempfile::Builder::new().prefix("axolotl-campaign-").tempdir()?;
-        let genesis = development_genesis(self.validators, Some(self.block_interval), Some(self.empty_block_interval)).map_err(failure)?;
+        let genesis = self.genesis()?;
         let ports = free_ports(self.validators, random)?;
         let members: Vec<_> = (0..self.validators).map(Member::development).collect();
         let homes = (0..self.validators).map(|index| make_home(directory.path(), &members, index, &genesis, &ports).map_err(failure));
@@ -59,6 +81,16 @@ impl Plan {
         record_nothing_signed(&homes, &members, &genesis).map_err(failure)?;
         let members = homes.into_iter().zip(members).zip(ports).map(|((home, member), ports)| (home, member, ports)).collect();
         Ok(Homes { directory, genesis, members })
+    }
+
+    fn genesis(&self) -> Result<Genesis> {
+        let intervals = (Some(self.block_interval), Some(self.empty_block_interval));
+        let genesis = development_genesis(self.validators, intervals.0, intervals.1).map_err(|failure| anyhow::anyhow!("{failure}"))?;
+        let poor = GenesisAccount::default().with_balance(U256::from(1));
+        Ok(genesis.with(|genesis| {
+            genesis.gas_limit = self.gas_limit.unwrap_or(genesis.gas_limit);
+            genesis.alloc.extend((0..self.inhabitants).map(|index| (recipient(index), poor.clone())));
+        })?)
     }
 
     /// Makes the homes and starts nobody.
@@ -105,6 +137,17 @@ impl Network {
         }
         directory.disable_cleanup(true);
         anyhow::bail!(state)
+    }
+
+    /// What all validators have used since they were started.
+    pub async fn used(&self) -> Result<Used> {
+        let mut used = Used::default();
+        for validator in self.validators.iter().filter(|validator| validator.is_running()) {
+            used.cpu += cpu(validator.pid());
+            used.written += written_to_disk(validator.pid());
+            used.sent += validator.metrics().await?.of("p2p_bytes_total", "direction=\"outbound\"");
+        }
+        Ok(used)
     }
 
     /// Keeps homes and logs when the campaign is over.

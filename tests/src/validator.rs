@@ -161,6 +161,11 @@ impl Metrics {
         self.lines(name).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
+    /// The sum over the lines that have this label.
+    pub fn of(&self, name: &str, label: &str) -> f64 {
+        self.lines(name).filter(|line| line.contains(label)).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
     fn lines<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.lines().filter(move |line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])))
     }

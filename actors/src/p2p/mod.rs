@@ -24,6 +24,7 @@ mod config;
 pub mod dialer;
 pub mod gossip;
 pub mod listener;
+mod metered;
 mod metrics;
 mod peer;
 mod peers;
@@ -63,7 +64,7 @@ pub const CHILDREN: [&str; 3] = [gossip::NAME, listener::NAME, dialer::NAME];
 
 /// Wires the actors up. What peers say goes to `routes`.
 pub fn build<N: Net>(net: N, config: Config, routes: Routes, meter: &Meter, clock: Arc<dyn Clock>) -> P2p {
-    let config = Arc::new(config);
+    let (config, net) = (Arc::new(config), metered::Metered::new(net, meter));
     let metrics = metrics::P2pMetrics::new(meter);
     let peers = Peers::new(*config.identity.domain(), metrics, meter);
     let door = Door::default();

@@ -41,6 +41,9 @@ pub struct Load {
     /// How many accounts send; more than ten are funded first
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub accounts: u32,
+    /// How many other addresses receive, in turn; without it, each sender's neighbour does
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub recipients: Option<u64>,
     /// Key file of an account that funds the others; without it, the public development accounts
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
@@ -103,6 +106,7 @@ fn plan(arguments: &Load) -> Result<Plan, Failure> {
         duration: arguments.duration,
         kind: arguments.kind,
         accounts,
+        recipients: arguments.recipients,
         batch: arguments.batch as usize,
         in_flight: arguments.in_flight as usize,
         window: arguments.window as usize,

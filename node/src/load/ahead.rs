@@ -91,6 +91,7 @@ mod tests {
             order: Order { nodes: 1, accounts: 2, batch: 1 },
             senders: Arc::new(Accounts::development(2).senders),
             nonces: vec![0; 2],
+            recipients: None,
             kind: Kind::Transfer,
             token: None,
             gas: 21_000,

@@ -46,6 +46,7 @@ pub use self::{
     fees::GWEI,
     plan::{Kind, Plan, Rate},
     report::Report,
+    signing::recipient,
     tally::Counts,
 };
 use self::{ahead::Ahead, following::follow, prepare::prepare, report::Checks, sending::send, signing::Recipe, tally::Tally};

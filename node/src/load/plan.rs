@@ -30,6 +30,8 @@ pub struct Plan {
     pub duration: Duration,
     pub kind: Kind,
     pub accounts: usize,
+    /// How many others receive, in turn; none: each sender's neighbour receives.
+    pub recipients: Option<u64>,
     /// Transactions in one request.
     pub batch: usize,
     /// Requests without an answer at a time.
@@ -135,7 +137,18 @@ pub(crate) mod tests {
 
     pub(crate) fn plan(rate: Rate) -> Plan {
         let duration = Duration::from_secs(2);
-        Plan { rate, duration, kind: Kind::Transfer, accounts: 10, batch: 1, in_flight: 8, window: 100, settle: duration, fee_cap: None }
+        Plan {
+            rate,
+            duration,
+            kind: Kind::Transfer,
+            accounts: 10,
+            recipients: None,
+            batch: 1,
+            in_flight: 8,
+            window: 100,
+            settle: duration,
+            fee_cap: None,
+        }
     }
 
     #[test]

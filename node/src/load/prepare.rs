@@ -46,6 +46,7 @@ pub async fn prepare(chain: &Chain, accounts: &Accounts, plan: &Plan, say: &mut 
         order: Order { nodes: chain.nodes(), accounts: addresses.len(), batch: plan.batch },
         nonces: chain.nonces(&addresses, "pending").await?,
         senders: Arc::new(accounts.senders.clone()),
+        recipients: plan.recipients,
         kind: plan.kind,
         token,
         gas,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alloy_consensus::{SignableTransaction, TxEip1559, crypto::secp256k1::sign_message};
 use alloy_eips::Encodable2718;
-use primitives::{Address, B256, Bytes, SecretKey, Transaction, U256};
+use primitives::{Address, B256, Bytes, SecretKey, Transaction, U256, keccak256};
 
 use super::{
     accounts::Account,
@@ -15,6 +15,9 @@ use super::{
 
 /// What a plain transfer uses.
 pub const TRANSFER_GAS: u64 = 21_000;
+
+/// Keeps the receivers apart from any other address derived by hashing.
+const RECIPIENT: &[u8] = b"axolotl load recipient";
 
 /// A transaction as it is submitted.
 #[derive(Clone, Debug)]
@@ -42,6 +45,8 @@ pub struct Recipe {
     pub senders: Arc<Vec<Account>>,
     /// The next nonce of each sender.
     pub nonces: Vec<u64>,
+    /// How many others receive; none: each sender's neighbour does.
+    pub recipients: Option<u64>,
     pub kind: Kind,
     /// Of kind ERC-20.
     pub token: Option<Address>,
@@ -53,10 +58,18 @@ pub struct Recipe {
 impl Recipe {
     pub fn sign(&self, number: u64) -> Ready {
         let (signer, before) = self.order.signer(number);
-        let next = self.senders[(signer + 1) % self.senders.len()].address;
-        let deed = deed(self.kind, self.token, next, self.gas);
+        let to = match self.recipients {
+            Some(count) => recipient(number % count),
+            None => self.senders[(signer + 1) % self.senders.len()].address,
+        };
+        let deed = deed(self.kind, self.token, to, self.gas);
         sign(&self.senders[signer].key, self.chain_id, self.nonces[signer] + before, &deed, &self.fees)
     }
+}
+
+/// Receiver number `index` of those who are no senders: an address whose key nobody has.
+pub fn recipient(index: u64) -> Address {
+    Address::from_word(keccak256([RECIPIENT, &index.to_be_bytes()].concat()))
 }
 
 /// One wei or one unit of the token for `to`.
@@ -100,6 +113,7 @@ mod tests {
             order: Order { nodes: 1, accounts: 3, batch: 1 },
             senders: Arc::new(senders.clone()),
             nonces: vec![0, 7, 0],
+            recipients: None,
             kind: Kind::Transfer,
             token: None,
             gas: TRANSFER_GAS,
@@ -112,6 +126,9 @@ mod tests {
         assert_eq!((plain.chain_id, plain.nonce, plain.to.to().copied()), (9, 8, Some(senders[2].address)));
         assert_eq!(transaction.recover_signer().unwrap(), senders[1].address);
         assert_eq!(*transaction.tx_hash(), ready.hash);
+        let raw = Recipe { recipients: Some(3), ..recipe }.sign(4).raw;
+        let transaction = Transaction::decode_2718_exact(&hex::decode(&raw[2..]).unwrap()).unwrap();
+        assert_eq!(transaction.as_eip1559().unwrap().tx().to.to().copied(), Some(recipient(1)), "the turn of the second of three");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a finalised transaction costs: the load tool against fresh networks, and against another node beside them.
 
+mod cases;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -11,18 +13,14 @@ use anyhow::{Context, Result, ensure};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 
-use super::{START_LIMIT, Settings};
-use crate::{
-    network::{Network, Plan},
-    process::{cpu, rss_mib, written_to_disk},
-    report::{Goal, Report},
-    wait::eventually,
-};
+use self::cases::{CASES, Case, Chain, On};
+use super::Settings;
+use crate::{network::Plan, process::rss_mib, report::Report, statistics::ms, wait::eventually};
 
+/// How long a network may take to its first block: a large state is hashed by each validator.
+const START_LIMIT: Duration = Duration::from_secs(180);
 /// Many enough that no sender's limit in a pool is met.
 const ACCOUNTS: &str = "200";
-/// Anvil mines each transaction at once, and stops mining when thousands wait.
-const ANVIL_WINDOW: &str = "500";
 
 /// What is special to this campaign.
 #[derive(Clone, Debug)]
@@ -36,65 +34,15 @@ pub struct Costs {
     pub only: Option<String>,
 }
 
-/// One load on one kind of network.
-struct Case {
-    name: &'static str,
-    on: On,
-    arguments: &'static [&'static str],
-    /// What is looked at: these figures of [`Sample`], each with its goal.
-    goals: &'static [(&'static str, Goal)],
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum On {
-    Validators(usize),
-    Anvil,
-}
-
-const CASES: [Case; 8] = [
-    Case {
-        name: "4 validators, 100 transfers a second",
-        on: On::Validators(4),
-        arguments: &["--tx-rate", "100"],
-        goals: &[(P50, Goal::AtMost(10.0)), (P99, Goal::AtMost(25.0))],
-    },
-    Case {
-        name: "4 validators, transfers in batches of 100",
-        on: On::Validators(4),
-        arguments: &["--tx-rate", "max", "--batch", "100"],
-        goals: &[(RATE, Goal::AtLeast(3_000.0))],
-    },
-    Case { name: "4 validators, transfers one by one", on: On::Validators(4), arguments: &["--tx-rate", "max"], goals: &[] },
-    Case {
-        name: "4 validators, ERC-20 in batches of 100",
-        on: On::Validators(4),
-        arguments: &["--tx-rate", "max", "--batch", "100", "--kind", "erc20"],
-        goals: &[],
-    },
-    Case {
-        name: "1 validator, transfers in batches of 100",
-        on: On::Validators(1),
-        arguments: &["--tx-rate", "max", "--batch", "100"],
-        goals: &[(RATE, Goal::AtLeast(11_000.0))],
-    },
-    Case { name: "1 validator, transfers one by one", on: On::Validators(1), arguments: &["--tx-rate", "max"], goals: &[] },
-    Case {
-        name: "anvil, transfers in batches of 100",
-        on: On::Anvil,
-        arguments: &["--tx-rate", "max", "--batch", "100", "--window", ANVIL_WINDOW],
-        goals: &[],
-    },
-    Case { name: "anvil, transfers one by one", on: On::Anvil, arguments: &["--tx-rate", "max", "--window", ANVIL_WINDOW], goals: &[] },
-];
-
 const RATE: &str = "final a second";
 const P50: &str = "submit to final, p50";
 const P99: &str = "submit to final, p99";
 const BLOCK: &str = "transactions in a block, mean";
 const CPU: &str = "CPU of all validators for one";
+const WIRE: &str = "sent between all validators for one";
 const DISK: &str = "written to all disks for one";
 const MEMORY: &str = "memory of the largest validator";
-const FIGURES: [(&str, &str); 7] = [(RATE, "/s"), (P50, "ms"), (P99, "ms"), (BLOCK, ""), (CPU, "ms"), (DISK, "B"), (MEMORY, "MiB")];
+const FIGURES: [(&str, &str); 8] = [(RATE, "/s"), (P50, "ms"), (P99, "ms"), (BLOCK, ""), (CPU, "ms"), (WIRE, "B"), (DISK, "B"), (MEMORY, "MiB")];
 
 /// One run of one case, by the names of [`FIGURES`].
 type Sample = BTreeMap<&'static str, f64>;
@@ -122,7 +70,9 @@ pub async fn costs(settings: &Settings, options: &Costs) -> Result<Report> {
 
 async fn run(settings: &Settings, options: &Costs, case: &Case, random: &mut StdRng) -> Result<Sample> {
     match case.on {
-        On::Validators(validators) => on_validators(&Plan { validators, ..settings.plan() }, options, case, random).await,
+        On::Validators(Chain { validators, gas_limit, inhabitants }) => {
+            on_validators(&Plan { validators, gas_limit, inhabitants, ..settings.plan() }, options, case, random).await
+        }
         On::Anvil => on_anvil(settings, options, case, random).await,
     }
 }
@@ -132,25 +82,20 @@ async fn on_validators(plan: &Plan, options: &Costs, case: &Case, random: &mut S
     network.start_all()?;
     network.reach(1, START_LIMIT).await?;
     let urls: Vec<_> = network.validators.iter().map(|validator| format!("http://127.0.0.1:{}", validator.ports.rpc)).collect();
-    let before = used(&network);
+    let before = network.used().await?;
     let found = load(&plan.program, &urls.join(","), options.length, case.arguments).await?;
-    let after = used(&network);
+    let after = network.used().await?;
     let mut sample = sample(&found)?;
     let count = number(&found, "/finalised")?.max(1.0);
-    sample.insert(CPU, (after.0 - before.0).as_secs_f64() * 1_000.0 / count);
-    sample.insert(DISK, (after.1 - before.1) as f64 / count);
+    sample.insert(CPU, ms(after.cpu - before.cpu) / count);
+    sample.insert(WIRE, (after.sent - before.sent) / count);
+    sample.insert(DISK, (after.written - before.written) as f64 / count);
     let memory = network.validators.iter().map(|validator| rss_mib(validator.pid())).fold(0.0, f64::max);
     sample.insert(MEMORY, memory);
     if let Some(fork) = network.history.forks().first() {
         anyhow::bail!("{fork}");
     }
     Ok(sample)
-}
-
-/// CPU time, and bytes that the disks got in whole pages, of all validators so far.
-fn used(network: &Network) -> (Duration, u64) {
-    let pids = || network.validators.iter().map(|validator| validator.pid());
-    (pids().map(cpu).sum(), pids().map(written_to_disk).sum())
 }
 
 async fn on_anvil(settings: &Settings, options: &Costs, case: &Case, random: &mut StdRng) -> Result<Sample> {

@@ -8,7 +8,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use super::{START_LIMIT, Settings};
 use crate::{
     network::{Network, Plan},
-    process::{cpu, rss_mib},
+    process::rss_mib,
     report::{Goal, Report},
     statistics::{intervals, ms, quantile},
 };
@@ -53,10 +53,12 @@ async fn start(network: &mut Network) -> Result<Duration> {
 
 async fn measure(network: &Network, length: Duration, report: &mut Report) -> Result<()> {
     let before = network.validators[0].metrics().await?;
-    let (from, used, height) = (Instant::now(), all_cpu(network), network.history.tip(0));
+    let (from, used, height) = (Instant::now(), network.used().await?, network.history.tip(0));
     tokio::time::sleep(length).await;
-    let (until, used) = (Instant::now(), all_cpu(network).saturating_sub(used));
+    let (until, now) = (Instant::now(), network.used().await?);
+    let cpu = now.cpu.saturating_sub(used.cpu);
     let heights = network.history.tip(0) - height;
+    let for_one = |total: f64| total / heights.max(1) as f64;
     let after = network.validators[0].metrics().await?;
     let moments: Vec<_> = network.history.moments(0, from).into_iter().filter(|at| *at < until).collect();
     let between = intervals(&moments);
@@ -64,8 +66,10 @@ async fn measure(network: &Network, length: Duration, report: &mut Report) -> Re
     report.with_goal("between two blocks at validator 0, p50", ms(quantile(&between, 500)), "ms", Goal::AtMost(5.5));
     report.with_goal("between two blocks at validator 0, p99", ms(quantile(&between, 990)), "ms", Goal::AtMost(10.0));
     report.figure("between two blocks at validator 0, longest", ms(quantile(&between, 1_000)), "ms");
-    report.figure("CPU for one height, all validators", ms(used) / heights.max(1) as f64, "ms");
-    report.figure("CPU of all validators", used.as_secs_f64() / until.duration_since(from).as_secs_f64(), "cores");
+    report.figure("CPU for one height, all validators", for_one(ms(cpu)), "ms");
+    report.figure("sent between all validators for one height", for_one(now.sent - used.sent), "B");
+    report.figure("written to all disks for one height", for_one((now.written - used.written) as f64), "B");
+    report.figure("CPU of all validators", cpu.as_secs_f64() / until.duration_since(from).as_secs_f64(), "cores");
     report.figure("memory of a validator after the run", memory(network), "MiB");
     for (what, name) in [("database commit", "storage_commit_seconds"), ("block commit", "execution_commit_seconds")] {
         let total = |metrics: &crate::validator::Metrics, part: &str| metrics.sum(&format!("{name}_{part}"));
@@ -75,14 +79,10 @@ async fn measure(network: &Network, length: Duration, report: &mut Report) -> Re
         }
     }
     let rounds = after.sum("consensus_rounds_total") - before.sum("consensus_rounds_total");
-    report.figure("rounds for one height at validator 0", rounds / heights.max(1) as f64, "");
+    report.figure("rounds for one height at validator 0", for_one(rounds), "");
     let slowest = (0..network.validators.len()).map(|validator| network.history.tip(validator)).min().unwrap_or_default();
     report.figure("heights between first and last validator at the end", network.history.highest().saturating_sub(slowest) as f64, "");
     Ok(())
-}
-
-fn all_cpu(network: &Network) -> Duration {
-    network.validators.iter().map(|validator| cpu(validator.pid())).sum()
 }
 
 /// The largest of all validators.

@@ -53,7 +53,7 @@ pub struct Settings {
 impl Settings {
     fn plan(&self) -> Plan {
         let Self { program, validators, block_interval, empty_block_interval, settings, .. } = self.clone();
-        Plan { program, validators, block_interval, empty_block_interval, settings }
+        Plan { program, validators, block_interval, empty_block_interval, gas_limit: None, inhabitants: 0, settings }
     }
 
     /// Says where homes and logs are, if they are kept.
