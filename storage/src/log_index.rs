@@ -18,8 +18,8 @@ use crate::{Batch, Keyspace, ReadError, View, keys};
 pub const MAX_TOPICS: usize = 4;
 /// Rows that one question reads; what it found until then is its answer.
 const MAX_ROWS: usize = 200_000;
-/// So few heights are read sooner than the index is read on.
-const FEW_HEIGHTS: usize = 8;
+/// So many heights times values are looked up one by one; with more of them the rows in between are read too.
+const MAX_LOOKUPS: usize = 1_000;
 
 /// The row that holds the first height that is indexed.
 const FROM: &[u8] = b"\0from";
@@ -62,21 +62,32 @@ impl View {
     }
 
     fn search(&self, query: &LogQuery, first: Height, last: Height, mut rows_left: usize) -> Result<Vec<Height>, ReadError> {
+        // None is every height.
         let mut found = None::<BTreeSet<Height>>;
-        for alternatives in query.criteria() {
-            let (first, last) = found.as_ref().and_then(bounds).unwrap_or((first, last));
-            let Some(heights) = self.any_of(&alternatives, first, last, &mut rows_left)? else { break };
-            let left = match &found {
-                Some(found) => found & &heights,
-                None => heights,
+        for values in query.criteria() {
+            found = match found {
+                Some(few) if few.len() * values.len() <= MAX_LOOKUPS => Some(self.those_with(&values, few)?),
+                found => {
+                    let (first, last) = found.as_ref().and_then(bounds).unwrap_or((first, last));
+                    meet(found, self.any_of(&values, first, last, &mut rows_left)?)
+                }
             };
-            let is_few = left.len() <= FEW_HEIGHTS;
-            found = Some(left);
-            if is_few {
-                break;
-            }
         }
         Ok(found.map_or_else(|| (first.0..=last.0).map(Height).collect(), |found| found.into_iter().collect()))
+    }
+
+    /// Those of `heights` that hold one of the values, looked up one by one.
+    fn those_with(&self, values: &[[u8; 9]], heights: BTreeSet<Height>) -> Result<BTreeSet<Height>, ReadError> {
+        let mut left = BTreeSet::new();
+        for height in heights {
+            for value in values {
+                if self.get(Keyspace::LogIndex, &key(*value, height))?.is_some() {
+                    left.insert(height);
+                    break;
+                }
+            }
+        }
+        Ok(left)
     }
 
     /// The heights that hold one of the values; none when that takes more rows than are left.
@@ -106,6 +117,14 @@ impl LogQuery {
 
 fn bounds(heights: &BTreeSet<Height>) -> Option<(Height, Height)> {
     Some((*heights.first()?, *heights.last()?))
+}
+
+/// What both leave, where none leaves everything.
+fn meet(one: Option<BTreeSet<Height>>, other: Option<BTreeSet<Height>>) -> Option<BTreeSet<Height>> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(&one & &other),
+        (one, other) => one.or(other),
+    }
 }
 
 /// What rows of a value begin with: 0 is the place of the address, topics count from 1.
