@@ -77,6 +77,7 @@ fn questions(view: &View, last: Height) -> Outcome<()> {
     ask(view, last, "a rare receiver of a common event of a contract", &with(2, vec![rare()]))?;
     ask(view, last, "the rare receiver alone", &LogQuery { addresses: vec![], topics: [vec![], vec![], vec![rare()], vec![]] })?;
     ask(view, last, "a receiver of 15 logs", &with(2, vec![somebody(7)]))?;
+    ask(view, last, "any of 10 receivers", &with(2, (0..10).map(somebody).collect()))?;
     ask(view, last, "any of 1,000 receivers", &with(2, (0..1_000).map(somebody).collect()))?;
     ask(view, last, "who is not there", &with(2, vec![B256::repeat_byte(0xee)]))?;
     ask(view, last, "everything of a contract (every height)", &all())

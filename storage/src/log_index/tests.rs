@@ -97,6 +97,21 @@ fn a_rare_value_leaves_only_its_heights() {
 }
 
 #[test]
+fn few_heights_are_narrowed_by_every_criterion() {
+    let (contract, other, event, rare) = (Address::repeat_byte(1), Address::repeat_byte(4), B256::repeat_byte(2), B256::repeat_byte(3));
+    // The rare value is with the wanted contract at every second of its heights, elsewhere with another one.
+    let logs = |height: u64| {
+        vec![(if height.is_multiple_of(80) { contract } else { other }, vec![event, if height.is_multiple_of(40) { rare } else { B256::ZERO }])]
+    };
+    let chain = Chain::of((0..200).map(logs).collect());
+    let of = |addresses: Vec<Address>, event| LogQuery { addresses, topics: [vec![event], vec![rare], vec![], vec![]] };
+    assert_eq!(chain.heights(&of(vec![], event), 1..=199), [40, 80, 120, 160]);
+    assert_eq!(chain.heights(&of(vec![contract], event), 1..=199), [80, 160]);
+    assert_eq!(chain.heights(&of(vec![contract, other], event), 1..=199), [40, 80, 120, 160]);
+    assert_eq!(chain.heights(&of(vec![contract], B256::ZERO), 1..=199), [0u64; 0]);
+}
+
+#[test]
 fn heights_from_before_the_index_may_hold_anything() {
     let chain = Chain::of(vec![vec![], vec![]]);
     let query = LogQuery { addresses: vec![Address::ZERO], ..LogQuery::default() };
