@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use opentelemetry::metrics::Meter;
 
-use crate::RateLimits;
+use crate::{Offer, RateLimits};
 
 /// Bytes of one request body or WebSocket message.
 pub const MAX_BODY_BYTES: usize = 5 << 20;
@@ -89,6 +89,8 @@ pub struct Config {
     pub max_calls: usize,
     /// What one client may ask; none on a listener that is not public.
     pub limits: Option<RateLimits>,
+    /// What is answered besides the usual; everything on a listener that is not public.
+    pub offer: Offer,
     /// How long one call may take.
     pub call_limit: Duration,
     /// How long `serve` waits for requests under way once it was told to stop.

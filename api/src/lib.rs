@@ -25,6 +25,7 @@ mod identifier;
 mod limits;
 mod metrics;
 mod news;
+mod offer;
 mod rejection;
 mod rest;
 mod revert;
@@ -42,6 +43,7 @@ pub use decisions::{Contradiction, Validators};
 pub use door::{Door, Room};
 pub use error::BackendError;
 pub use limits::{MalformedRate, Rate, RateLimits};
+pub use offer::{Offer, UnknownGroup};
 pub use rejection::Rejection;
 pub use serve::{Drained, serve};
 pub use status::{

@@ -263,6 +263,7 @@ impl Wiring {
             max_connections: MAX_CONNECTIONS,
             max_calls: MAX_CALLS,
             limits: config.rpc.limits(),
+            offer: config.rpc.offer(),
             call_limit: CALL_LIMIT,
             drain_limit: DRAIN_LIMIT,
             addresses: addresses.map(|(what, place)| (what.to_owned(), place)).to_vec(),

@@ -4,12 +4,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Semaphore;
 
-use crate::{Backend, config, filters::Filters, identifier::Identifier, subscriptions::Subscriptions};
+use crate::{Backend, Offer, config, filters::Filters, identifier::Identifier, subscriptions::Subscriptions};
 
 /// What methods work with. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Caller<B> {
     pub backend: B,
+    /// What may be answered.
+    pub offer: Offer,
     pub filters: Filters,
     /// Room for those who wait for a receipt.
     pub receipt_waits: Arc<Semaphore>,
@@ -18,8 +20,8 @@ pub(crate) struct Caller<B> {
 }
 
 impl<B: Backend> Caller<B> {
-    pub fn new(backend: B) -> Self {
-        Self { backend, filters: Filters::default(), receipt_waits: Arc::new(Semaphore::new(config::MAX_RECEIPT_WAITS)), socket: None }
+    pub fn new(backend: B, offer: Offer) -> Self {
+        Self { backend, offer, filters: Filters::default(), receipt_waits: Arc::new(Semaphore::new(config::MAX_RECEIPT_WAITS)), socket: None }
     }
 }
 

@@ -52,6 +52,7 @@ macro_rules! methods {
         /// Answers `method`; one that is not in the table exactly with -32601.
         pub(crate) async fn answer<B: Backend>(caller: &Caller<B>, method: &str, params: Params<'_>) -> Answer {
             match method {
+                _ if !caller.offer.has_method(method) => Err(withheld(method)),
                 $($name => write($method(&caller.backend, params).await),)*
                 $($standing_name => write($standing_method(caller, params).await),)*
                 _ => Err(unknown(method)),
@@ -114,7 +115,6 @@ methods! {
         "net_listening" => node::listening,
         "net_peerCount" => node::peer_count,
         "net_version" => node::network,
-        "rpc_modules" => node::modules,
         "txpool_content" => txpool::content,
         "txpool_contentFrom" => txpool::content_from,
         "txpool_inspect" => txpool::inspect,
@@ -122,7 +122,7 @@ methods! {
         "web3_clientVersion" => node::client_version,
         "web3_sha3" => node::keccak,
     }
-    // These leave something behind, or wait.
+    // These leave something behind, wait, or depend on the listener.
     caller {
         "eth_getFilterChanges" => filters::changes,
         "eth_getFilterLogs" => filters::all_logs,
@@ -133,6 +133,7 @@ methods! {
         "eth_subscribe" => subscribe::subscribe,
         "eth_uninstallFilter" => filters::uninstall,
         "eth_unsubscribe" => subscribe::unsubscribe,
+        "rpc_modules" => node::modules,
     }
 }
 
@@ -142,6 +143,15 @@ pub(crate) fn known(method: &str) -> Option<&'static str> {
 }
 
 fn unknown(method: &str) -> ErrorObjectOwned {
+    not_found(method, "does not exist/is not available")
+}
+
+/// To a client it is as if the method did not exist; what opens it is the operator's business and stands in the documentation.
+fn withheld(method: &str) -> ErrorObjectOwned {
+    not_found(method, "is not available on a public listener")
+}
+
+fn not_found(method: &str, why: &str) -> ErrorObjectOwned {
     let name: String = method.chars().take(MAX_METHOD_CHARS).collect();
-    ErrorObjectOwned::owned(METHOD_NOT_FOUND, format!("the method {name} does not exist/is not available"), None::<()>)
+    ErrorObjectOwned::owned(METHOD_NOT_FOUND, format!("the method {name} {why}"), None::<()>)
 }

@@ -6,7 +6,7 @@ use alloy_primitives::{Address, B256, Bytes, U64, keccak256};
 use jsonrpsee::types::ErrorObjectOwned;
 use serde::Serialize;
 
-use super::quantity::quantity;
+use super::{Caller, quantity::quantity};
 use crate::{Backend, SyncStatus, rpc::Params};
 
 type Found<T> = Result<T, ErrorObjectOwned>;
@@ -86,11 +86,11 @@ pub(super) async fn peer_count<B: Backend>(backend: &B, params: Params<'_>) -> F
     Ok(quantity(backend.health().await.chain.p2p.peers))
 }
 
-/// The name spaces of the methods, each with its version.
-pub(super) async fn modules<B: Backend>(_: &B, params: Params<'_>) -> Found<BTreeMap<&'static str, &'static str>> {
+/// The name spaces of the methods that are answered here, each with its version.
+pub(super) async fn modules<B: Backend>(caller: &Caller<B>, params: Params<'_>) -> Found<BTreeMap<&'static str, &'static str>> {
     params.none()?;
-    let space = |method: &&'static str| method.split('_').next();
-    Ok(super::METHODS.iter().filter_map(space).map(|space| (space, "1.0")).collect())
+    let offered = super::METHODS.iter().filter(|method| caller.offer.has_method(method));
+    Ok(offered.filter_map(|method| method.split('_').next()).map(|space| (space, "1.0")).collect())
 }
 
 pub(super) async fn client_version<B: Backend>(backend: &B, params: Params<'_>) -> Found<String> {

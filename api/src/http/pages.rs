@@ -71,11 +71,11 @@ pub(super) fn index<B: Backend>(state: &State<B>, headers: &HeaderMap) -> Respon
         ("liveness and readiness", format!("http://{host}/livez http://{host}/readyz?verbose")),
         ("status, blocks, accounts", format!("http://{host}/v1/status")),
         ("OpenAPI document", format!("http://{host}/v1/openapi.json")),
-        ("actors", format!("http://{host}/v1/actors")),
-        ("peers", format!("http://{host}/v1/peers")),
     ];
+    let actors_and_peers = [("actors", format!("http://{host}/v1/actors")), ("peers", format!("http://{host}/v1/peers"))];
     let others = state.addresses.iter().map(|(what, address)| (what.as_str(), address.clone()));
-    for (what, address) in ours.into_iter().chain(others) {
+    let operators = actors_and_peers.into_iter().chain(others).filter(|_| state.offer.operator);
+    for (what, address) in ours.into_iter().chain(operators) {
         lines.push_str(&format!("{what:<26} {address}\n"));
     }
     lines.into_response()

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::{
-    Router, middleware,
+    Router,
+    extract::{Request, State as Extract},
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -16,7 +18,7 @@ use super::{
     pages, ready, rpc,
 };
 use crate::{
-    Backend, config,
+    Backend, Offer, config,
     config::Config,
     limits::Limiter,
     rest::{self, Refusal},
@@ -30,6 +32,8 @@ pub(crate) struct State<B> {
     pub calls: Service<B>,
     /// Bodies of more than a few KiB, so that a thousand uploads do not fill the memory.
     pub large_bodies: Arc<Semaphore>,
+    /// What may be answered.
+    pub offer: Offer,
     /// Other addresses of this node: what it is, and where.
     pub addresses: Arc<Vec<(String, String)>>,
 }
@@ -37,7 +41,7 @@ pub(crate) struct State<B> {
 impl<B: Backend> State<B> {
     pub fn new(backend: B, calls: Service<B>, config: &Config) -> Self {
         let large_bodies = Arc::new(Semaphore::new(config::MAX_LARGE_BODIES));
-        Self { backend, calls, large_bodies, addresses: Arc::new(config.addresses.clone()) }
+        Self { backend, calls, large_bodies, offer: config.offer, addresses: Arc::new(config.addresses.clone()) }
     }
 }
 
@@ -79,8 +83,17 @@ pub(crate) fn router<B: Backend>(state: State<B>, config: &Config) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_so)
         .with_state(state)
+        .layer(middleware::from_fn_with_state(config.offer, offered))
         .layer(middleware::from_fn_with_state(Limiter::new(config.limits, &config.meter), limited))
         .layer(middleware::from_fn_with_state(Guard::new(&config.hosts, &config.origins), guard))
+}
+
+/// Lets a request through when its page may be answered here.
+async fn offered(Extract(offer): Extract<Offer>, request: Request, next: Next) -> Response {
+    match offer.has_page(request.uri().path()) {
+        true => next.run(request).await,
+        false => Refusal::not_found(format!("{} is not available on a public listener", request.uri().path())).into_response(),
+    }
 }
 
 async fn nothing_here(uri: Uri) -> Response {

@@ -54,7 +54,7 @@ impl<B: Backend> Service<B> {
     pub fn new(backend: B, config: &config::Config, metrics: Metrics) -> Self {
         Self {
             news: News::new(backend.clone()),
-            caller: Caller::new(backend),
+            caller: Caller::new(backend, config.offer),
             permits: Arc::new(Semaphore::new(config.max_calls)),
             call_limit: config.call_limit,
             metrics,

@@ -10,6 +10,7 @@ mod light;
 mod limits;
 mod methods;
 mod node;
+mod offer;
 mod pages;
 mod rates;
 mod rest;

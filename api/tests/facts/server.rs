@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use api::{Config, Door, Drained, serve};
+use api::{Config, Door, Drained, Offer, serve};
 use opentelemetry::metrics::MeterProvider;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
@@ -22,6 +22,7 @@ pub fn config() -> Config {
         max_connections: 64,
         max_calls: 64,
         limits: None,
+        offer: Offer::ALL,
         call_limit: Duration::from_secs(20),
         drain_limit: Duration::from_secs(20),
         addresses: vec![("metrics".into(), "http://127.0.0.1:9090/metrics".into())],

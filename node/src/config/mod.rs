@@ -16,7 +16,7 @@ pub mod schema;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
 
-use api::RateLimits;
+use api::{Offer, RateLimits};
 use primitives::{Genesis, PeerAddress, genesis::NetworkKind};
 use storage::Retention;
 use tracing_subscriber::filter::Targets;
@@ -53,8 +53,10 @@ pub struct Rpc {
     pub hosts: Vec<String>,
     /// Pages that may call us.
     pub origins: Vec<String>,
-    /// As configured; [`Rpc::limits`] tells what holds.
+    /// As configured; [`Rpc::limits`] and [`Rpc::offer`] tell what holds.
     pub public: bool,
+    /// What a public listener answers besides the usual.
+    pub also: Offer,
     /// What one client of a public listener may ask.
     pub rates: RateLimits,
 }
@@ -194,8 +196,16 @@ impl Config {
 impl Rpc {
     /// What one client may ask; none where only this machine can ask at all.
     pub fn limits(&self) -> Option<RateLimits> {
-        let is_public = self.public || !self.listen.ip().to_canonical().is_loopback();
-        is_public.then_some(self.rates)
+        self.is_public().then_some(self.rates)
+    }
+
+    /// What is answered: everything where only this machine can ask.
+    pub fn offer(&self) -> Offer {
+        if self.is_public() { self.also } else { Offer::ALL }
+    }
+
+    fn is_public(&self) -> bool {
+        self.public || !self.listen.ip().to_canonical().is_loopback()
     }
 }
 

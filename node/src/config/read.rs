@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, str::FromStr, time::Duration};
 
-use api::{MalformedRate, Rate, RateLimits};
+use api::{MalformedRate, Offer, Rate, RateLimits, UnknownGroup};
 use primitives::PeerAddress;
 use storage::Retention;
 use tracing::level_filters::LevelFilter;
@@ -31,6 +31,7 @@ impl Reader<'_> {
                 hosts: self.list("rpc.hosts"),
                 origins: self.origins("rpc.origins"),
                 public: self.is_on("rpc.public"),
+                also: self.offer("rpc.public_also"),
                 rates: RateLimits {
                     reads: self.rate("rpc.limit_reads"),
                     calls: self.rate("rpc.limit_calls"),
@@ -115,6 +116,17 @@ impl Reader<'_> {
             }
         }
         origins
+    }
+
+    fn offer(&mut self, path: &str) -> Offer {
+        let mut offer = Offer::USUAL;
+        for group in self.list(path) {
+            match group.parse() {
+                Ok(more) => offer = offer.and(more),
+                Err(UnknownGroup) => self.refuse(path, &group, UnknownGroup.to_string()),
+            }
+        }
+        offer
     }
 
     fn peers(&mut self, path: &str) -> Vec<PeerAddress> {

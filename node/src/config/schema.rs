@@ -36,7 +36,13 @@ pub const KEYS: &[Key] = &[
         "rpc.public",
         Kind::Flag,
         "false",
-        "Limit what each client may ask. Always so when rpc.listen is no loopback address. Better have sentries in front of a validator.",
+        "Limit what each client may ask, and answer the usual methods alone. Always so when rpc.listen is no loopback address.\nBetter have sentries in front of a validator.",
+    ),
+    key(
+        "rpc.public_also",
+        Kind::List,
+        "[]",
+        "What a public listener answers besides: \"debug\" (debug_*), \"txpool\" (the lists of txpool_*), \"operator\" (/v1/actors, /v1/peers).",
     ),
     key(
         "rpc.limit_reads",

@@ -117,6 +117,19 @@ fn a_listener_that_others_can_reach_is_limited_and_one_on_loopback_when_that_is_
 }
 
 #[test]
+fn a_public_listener_keeps_the_operators_methods_to_itself_unless_they_are_named() {
+    let offer = |flags: &[(&str, &str)]| resolve(&sources("", &[], flags)).unwrap().config.rpc.offer();
+    assert_eq!(offer(&[]), Offer::ALL);
+    assert_eq!(offer(&[("rpc.public_also", "debug")]), Offer::ALL);
+    for flags in [("rpc.listen", "0.0.0.0:3030"), ("rpc.public", "true")] {
+        assert_eq!(offer(&[flags]), Offer::USUAL, "{flags:?}");
+        assert_eq!(offer(&[flags, ("rpc.public_also", "debug,operator")]), Offer { debug: true, txpool: false, operator: true });
+    }
+    let all = mistakes(&sources("[rpc]\npublic_also = [\"debug\", \"admin\"]\n", &[], &[]));
+    assert_eq!(all[0].to_string(), "rpc.public_also = \"admin\" (config.toml:2): is no group; the groups are \"debug\", \"txpool\" and \"operator\"");
+}
+
+#[test]
 fn the_written_file_names_every_key_and_changes_nothing() {
     let text = schema::template(&[("rpc.listen", "\"127.0.0.1:5\"".into())]);
     assert!(schema::KEYS.iter().all(|key| text.contains(&format!("{} = ", key.name()))));

@@ -28,8 +28,8 @@ pub(super) fn all() -> Value {
             "get": with(get("certificate", "The proof that a height was decided", page("Certificate"), FOUND), json!([named("height", height())])),
         },
         "/v1/evidence": { "get": get("evidence", "Validators who contradicted themselves, with the proof", page("Evidence"), BUSY) },
-        "/v1/actors": { "get": get("actors", "The supervision tree", page("Actors"), &[]) },
-        "/v1/peers": { "get": get("peers", "Who is connected", page("Peers"), &[503]) },
+        "/v1/actors": { "get": get("actors", "The supervision tree; not on a public listener", page("Actors"), &[404]) },
+        "/v1/peers": { "get": get("peers", "Who is connected; not on a public listener", page("Peers"), &[404, 503]) },
         "/v1/openapi.json": { "get": get("openapi", "This document", ("The document", "application/json", json!({ "type": "object" })), &[]) },
     })
 }
