@@ -50,6 +50,10 @@ pub const MAX_RECEIPT_WAITS: usize = 64;
 pub const MAX_STORAGE_SLOTS: usize = 1_024;
 /// Transactions that one `txpool_content` or `txpool_inspect` lists.
 pub const MAX_POOL_LISTED: usize = 10_000;
+/// Accounts that one call may override.
+pub const MAX_OVERRIDDEN_ACCOUNTS: usize = 1_024;
+/// Slots that one call may override, over all accounts.
+pub const MAX_OVERRIDDEN_SLOTS: usize = 16_384;
 /// Slots that one `eth_getProof` may name, as in geth.
 pub const MAX_PROOF_SLOTS: usize = 1_024;
 /// Blocks that one `eth_feeHistory` covers.

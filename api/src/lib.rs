@@ -52,6 +52,6 @@ pub use status::{
 };
 pub use tracer::{CallOptions, PrestateOptions, StepOptions, Tracer, Tracing};
 pub use values::{
-    Accessed, AccountProof, AccountState, BlockRef, Call, DecidedBlock, Fork, ForkSchedule, Found, LogCriteria, PoolContent, SealedHeader, SlotProof,
-    SyncStatus,
+    Accessed, AccountProof, AccountState, BlockRef, Call, DecidedBlock, Fork, ForkSchedule, Found, LogCriteria, Overrides, PoolContent, SealedHeader,
+    SlotProof, SyncStatus,
 };

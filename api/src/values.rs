@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use alloy_eips::{eip2930::AccessList, eip7702::SignedAuthorization};
 use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_rpc_types_eth::{BlockOverrides, state::StateOverride};
 use primitives::{Block, Header, Height, RecoveredTransaction};
 
 /// A header with its hash.
@@ -96,6 +97,14 @@ pub struct Call {
     pub access_list: AccessList,
     pub authorizations: Vec<SignedAuthorization>,
     pub blob_versioned_hashes: Vec<B256>,
+    pub overrides: Overrides,
+}
+
+/// What a call finds otherwise than it was decided. An account has `state` or `state_diff`, not both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    pub state: StateOverride,
+    pub block: BlockOverrides,
 }
 
 /// Whether the node is catching up with its network.

@@ -29,6 +29,10 @@ pub struct AccessListOutcome {
 impl Simulation<'_> {
     /// The access list of `request`, beginning with the one it brings, and its gas with that list.
     pub fn access_list(&self, request: &CallRequest) -> Result<AccessListOutcome, CallError> {
+        self.overridden(&request.overrides, |simulation| simulation.touched(request))?
+    }
+
+    fn touched(&self, request: &CallRequest) -> Result<AccessListOutcome, CallError> {
         let gas = request.gas.unwrap_or(self.gas_cap).min(self.gas_cap);
         let free = self.free_addresses(request)?;
         let mut request = request.clone();

@@ -18,7 +18,7 @@ use revm::{
     primitives::hardfork::SpecId,
 };
 
-use crate::{Cancel, Chain, ReadError, StateReader, database::Database};
+use crate::{Cancel, Chain, OverrideError, Overrides, ReadError, StateReader, database::Database};
 
 /// Opcodes between two looks at the cancel flag.
 pub(crate) const STEPS_PER_LOOK: u32 = 1 << 10;
@@ -51,6 +51,7 @@ pub struct CallRequest {
     pub nonce: Option<u64>,
     pub access_list: Option<AccessList>,
     pub authorization_list: Vec<SignedAuthorization>,
+    pub overrides: Overrides,
 }
 
 /// How a call ended.
@@ -66,6 +67,8 @@ pub enum CallOutcome {
 pub enum CallError {
     #[error("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")]
     TwoPrices,
+    #[error(transparent)]
+    Override(#[from] OverrideError),
     #[error("{0}")]
     Refused(InvalidTransaction),
     #[error("insufficient funds for transfer: address {address} has {have}, but needs {need}")]
@@ -88,7 +91,8 @@ impl Simulation<'_> {
     /// Runs a call and answers how it ended.
     pub fn call(&self, request: &CallRequest) -> Result<CallOutcome, CallError> {
         let gas = request.gas.unwrap_or(self.gas_cap).min(self.gas_cap);
-        Ok(match self.run(request, gas)? {
+        let result = self.overridden(&request.overrides, |simulation| simulation.run(request, gas))?;
+        Ok(match result? {
             ExecutionResult::Success { output, gas, .. } => CallOutcome::Success { output: output.into_data(), gas_used: gas.tx_gas_used() },
             ExecutionResult::Revert { output, gas, .. } => CallOutcome::Revert { output, gas_used: gas.tx_gas_used() },
             ExecutionResult::Halt { reason, gas, .. } => CallOutcome::Halt { reason, gas_used: gas.tx_gas_used() },
@@ -107,8 +111,9 @@ impl Simulation<'_> {
         let state = State::builder().with_database(WrapDatabaseRef(&database)).build();
         let mut interrupt = Interrupt { cancel: self.cancel, steps: 0, is_over: false };
         let transaction = self.transaction(request, gas)?;
-        let environment = self.environment(transaction.gas_price);
+        let environment = self.environment(request, transaction.gas_price);
         let mut evm = EthEvmFactory::default().create_evm_with_inspector(state, environment, &mut interrupt);
+        request.overrides.change_precompiles(evm.components_mut().2)?;
         let result = evm.transact_raw(transaction);
         drop(evm);
         if self.cancel.is_cancelled() {
@@ -126,7 +131,7 @@ impl Simulation<'_> {
 
     /// As in a block, but any sender may call, with any nonce and more gas than a block has. Who pays nothing sees a base
     /// fee of 0, as with geth.
-    pub(crate) fn environment(&self, gas_price: u128) -> EvmEnv<SpecId> {
+    pub(crate) fn environment(&self, request: &CallRequest, gas_price: u128) -> EvmEnv<SpecId> {
         let mut environment = self.chain.environment(self.header);
         environment.cfg_env.disable_eip3607 = true;
         environment.cfg_env.disable_nonce_check = true;
@@ -135,6 +140,7 @@ impl Simulation<'_> {
         if gas_price == 0 {
             environment.block_env.basefee = 0;
         }
+        request.overrides.change_block(&mut environment.block_env);
         environment
     }
 

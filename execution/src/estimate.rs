@@ -13,6 +13,10 @@ const ERROR_RATIO: (u64, u64) = (15, 1_000);
 impl Simulation<'_> {
     /// The gas limit with which a transaction like `request` succeeds: at most 1.5 % above the least.
     pub fn estimate_gas(&self, request: &CallRequest) -> Result<u64, CallError> {
+        self.overridden(&request.overrides, |simulation| simulation.least_gas(request))?
+    }
+
+    fn least_gas(&self, request: &CallRequest) -> Result<u64, CallError> {
         let mut high = self.affordable(request)?;
         if high >= MIN_TRANSACTION_GAS
             && self.is_plain_transfer(request)?

@@ -1,7 +1,7 @@
 //! Words of the parts below, in the words of the API.
 
 use api::{AccountState, BackendError, Rejection};
-use execution::{CallError, CallRequest, TraceError, TrieError, admission::Inadmissible};
+use execution::{CallError, CallRequest, Overrides, TraceError, TrieError, admission::Inadmissible};
 use primitives::Height;
 use storage::{LogQuery, ReadError};
 use supervision::AskError;
@@ -106,12 +106,14 @@ pub(super) fn call(call: api::Call) -> CallRequest {
         nonce: call.nonce,
         access_list: (!call.access_list.is_empty()).then_some(call.access_list),
         authorization_list: call.authorizations,
+        overrides: Overrides { state: call.overrides.state, block: call.overrides.block },
     }
 }
 
 pub(super) fn call_error(error: CallError) -> BackendError {
     match error {
         CallError::TwoPrices => BackendError::InvalidParams(error.to_string()),
+        CallError::Override(error) => BackendError::InvalidParams(format!("invalid state override: {error}")),
         CallError::Refused(_) | CallError::Funds { .. } | CallError::Allowance { .. } => BackendError::NotExecutable(error.to_string()),
         CallError::Reverted { output } => BackendError::Reverted { data: output },
         CallError::Halted(reason) => BackendError::Halted(reason.to_string()),

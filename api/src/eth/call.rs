@@ -4,11 +4,10 @@ use alloy_eips::BlockId;
 use alloy_primitives::{Bytes, U64};
 use alloy_rpc_types_eth::TransactionRequest;
 use jsonrpsee::types::ErrorObjectOwned;
-use serde_json::{Map, Value};
 
-use super::{block_id, quantity::quantity};
+use super::{block_id, overrides, quantity::quantity};
 use crate::{
-    Backend, Call,
+    Backend, Call, Overrides,
     rpc::{Params, invalid},
 };
 
@@ -28,13 +27,10 @@ pub(super) fn read<B: Backend>(backend: &B, params: Params<'_>) -> Result<(Call,
     let params = params.named(NAMES)?;
     let request: TransactionRequest = params.required(0)?;
     let block = params.optional(1)?;
-    for index in [2, 3] {
-        let overrides: Option<Map<String, Value>> = params.optional(index)?;
-        if overrides.is_some_and(|overrides| !overrides.is_empty()) {
-            return Err(params.refuse(index, "overrides are not supported by this node"));
-        }
-    }
-    Ok((parse(request, backend.chain_id())?, block))
+    let state = overrides::state(params.optional(2)?.unwrap_or_default()).map_err(|reason| params.refuse(2, reason))?;
+    let header = overrides::block(params.optional(3)?.unwrap_or_default()).map_err(|reason| params.refuse(3, reason))?;
+    let call = parse(request, backend.chain_id())?;
+    Ok((Call { overrides: Overrides { state, block: header }, ..call }, block))
 }
 
 pub(super) fn parse(request: TransactionRequest, chain_id: u64) -> Result<Call, ErrorObjectOwned> {
@@ -62,5 +58,6 @@ pub(super) fn parse(request: TransactionRequest, chain_id: u64) -> Result<Call, 
         access_list: request.access_list.unwrap_or_default(),
         authorizations: request.authorization_list.unwrap_or_default(),
         blob_versioned_hashes: request.blob_versioned_hashes.unwrap_or_default(),
+        overrides: Overrides::default(),
     })
 }

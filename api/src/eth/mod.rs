@@ -14,6 +14,7 @@ mod fork_config;
 mod light;
 mod logs;
 mod node;
+mod overrides;
 mod proof;
 mod quantity;
 mod raw;

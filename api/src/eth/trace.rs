@@ -8,9 +8,9 @@ use jsonrpsee::types::ErrorObjectOwned;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, value::RawValue};
 
-use super::{block_id, call};
+use super::{block_id, call, overrides};
 use crate::{
-    Backend, BackendError, BlockRef, CallOptions, Found, PrestateOptions, StepOptions, Tracer, Tracing, config, go_duration,
+    Backend, BackendError, BlockRef, Call, CallOptions, Found, Overrides, PrestateOptions, StepOptions, Tracer, Tracing, config, go_duration,
     rpc::{Named, Params},
 };
 
@@ -25,7 +25,6 @@ struct Options {
     tracer: Option<String>,
     tracer_config: Map<String, Value>,
     timeout: Option<String>,
-    overrides: Map<String, Value>,
     state_overrides: Map<String, Value>,
     block_overrides: Map<String, Value>,
     tx_index: Option<Value>,
@@ -72,7 +71,8 @@ pub(super) async fn call<B: Backend>(backend: &B, params: Params<'_>) -> Answere
     let params = params.named(&["transaction", "block", "config"])?;
     let call = call::parse(params.required(0)?, backend.chain_id())?;
     let block = block_id::by_id(params.optional::<BlockId>(1)?);
-    let tracing = options(&params, 2)?;
+    let (tracing, overrides) = call_options(&params, 2)?;
+    let call = Call { overrides, ..call };
     within(tracing.limit, backend.trace_call(call, block, tracing).await)
 }
 
@@ -89,16 +89,29 @@ fn within<T>(limit: Duration, traced: Result<T, BackendError>) -> Answered<T> {
 
 /// The options at `index`, which may be left out.
 fn options(params: &Named<'_>, index: usize) -> Answered<Tracing> {
-    let options: Options = without_nulls(params.optional(index)?.unwrap_or_default()).map_err(|reason| params.refuse(index, reason))?;
-    if [&options.overrides, &options.state_overrides, &options.block_overrides].iter().any(|overrides| !overrides.is_empty()) {
-        return Err(params.refuse(index, "overrides are not supported by this node"));
+    let (tracing, overrides) = call_options(params, index)?;
+    match overrides == Overrides::default() {
+        true => Ok(tracing),
+        false => Err(params.refuse(index, "what was decided is not traced with overrides; use debug_traceCall")),
     }
+}
+
+/// The same with what the traced call overrides.
+fn call_options(params: &Named<'_>, index: usize) -> Answered<(Tracing, Overrides)> {
+    let mut options: Options = without_nulls(params.optional(index)?.unwrap_or_default()).map_err(|reason| params.refuse(index, reason))?;
+    let overrides = overrides(&mut options).map_err(|reason| params.refuse(index, reason))?;
     if options.tx_index.is_some() {
         return Err(params.refuse(index, "txIndex is not supported by this node"));
     }
     let limit = limit(options.timeout.as_deref()).map_err(|reason| params.refuse(index, reason))?;
     let tracer = tracer(options).map_err(|reason| params.refuse(index, reason))?;
-    Ok(Tracing { tracer, limit })
+    Ok((Tracing { tracer, limit }, overrides))
+}
+
+fn overrides(options: &mut Options) -> Result<Overrides, String> {
+    let state = overrides::state(std::mem::take(&mut options.state_overrides)).map_err(|reason| format!("stateOverrides: {reason}"))?;
+    let block = overrides::block(std::mem::take(&mut options.block_overrides)).map_err(|reason| format!("blockOverrides: {reason}"))?;
+    Ok(Overrides { state, block })
 }
 
 fn tracer(options: Options) -> Result<Tracer, String> {
@@ -189,7 +202,8 @@ mod tests {
                 json!({ "tracer": "prestateTracer", "tracerConfig": { "diffMode": true, "includeEmpty": true } }),
                 "cannot use diffMode with includeEmpty",
             ),
-            (json!({ "stateOverrides": { "0x": {} } }), "overrides are not supported"),
+            (json!({ "stateOverrides": { "0x": {} } }), "stateOverrides: 0x: invalid"),
+            (json!({ "blockOverrides": { "number": "0x1" } }), "use debug_traceCall"),
             (json!({ "txIndex": "0x0" }), "txIndex is not supported"),
             (json!("callTracer"), "invalid type"),
         ] {

@@ -251,6 +251,8 @@ async fn a_call_answers_what_the_contract_returned() {
         "0x1234"
     );
     assert_eq!(result(at, "eth_estimateGas", json!([{ "to": CONTRACT }])).await, "0x5208");
+    let overrides = json!({ CONTRACT.to_string(): { "code": "0x6001" } });
+    assert_eq!(result(at, "eth_call", json!([{ "to": CONTRACT, "data": "0x1234" }, "latest", overrides, { "number": "0x9" }])).await, "0x6001");
     for (wrong, part) in [
         (json!([]), "missing value for required argument 0 (transaction)"),
         (json!([7]), "invalid argument 0 (transaction)"),
@@ -258,7 +260,9 @@ async fn a_call_answers_what_the_contract_returned() {
         (json!([{ "input": "0x12", "data": "0x34" }]), "not equal"),
         (json!([{ "chainId": "0x1" }]), "chainId does not match node's (have=1, want=1337)"),
         (json!([{ "gasPrice": "0x1", "maxFeePerGas": "0x1" }]), "both gasPrice and"),
-        (json!([{}, "latest", { ALICE.to_string(): { "balance": "0x1" } }]), "invalid argument 2 (stateOverride): overrides are not supported"),
+        (json!([{}, "latest", { ALICE.to_string(): { "balance": "0xz" } }]), &format!("invalid argument 2 (stateOverride): {ALICE}.balance: ")),
+        (json!([{}, "latest", { ALICE.to_string(): { "state": {}, "stateDiff": {} } }]), &format!("{ALICE}: both state and stateDiff are set")),
+        (json!([{}, "latest", {}, { "time": "soon" }]), "invalid argument 3 (blockOverride): time: "),
     ] {
         let (code, message) = failure(at, "eth_call", wrong).await;
         assert!(code == -32602 && message.contains(part), "{code} {message}");

@@ -48,8 +48,13 @@ async fn a_call_is_traced_at_a_block() {
     let call = json!({ "input": "0xabcd" });
     assert_eq!(result(at, "debug_traceCall", json!([call, "latest"])).await, json!(["0xabcd", STEPS, "5s"]));
     assert_eq!(failure(at, "debug_traceCall", json!([call, "0x1"])).await.0, -32000);
-    let (code, message) = failure(at, "debug_traceCall", json!([call, "latest", { "blockOverrides": { "number": "0x1" } }])).await;
-    assert_eq!((code, message.as_str()), (-32602, "invalid argument 2 (config): overrides are not supported by this node"));
+    let overrides = json!({ "stateOverrides": { B256::ZERO.to_string(): {} } });
+    let (code, message) = failure(at, "debug_traceCall", json!([call, "latest", overrides])).await;
+    assert!(code == -32602 && message.starts_with("invalid argument 2 (config): stateOverrides: 0x0000"), "{message}");
+    let block = json!({ "blockOverrides": { "number": "0x1" } });
+    assert_eq!(result(at, "debug_traceCall", json!([call, "latest", block])).await, json!(["0xabcd", STEPS, "5s"]));
+    let (code, message) = failure(at, "debug_traceBlockByNumber", json!(["0x1", block])).await;
+    assert!(code == -32602 && message.ends_with("use debug_traceCall"), "{message}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod branches;
 mod calls;
+mod overrides;
 mod proofs;
 mod rules;
 mod system;

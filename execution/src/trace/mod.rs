@@ -133,18 +133,22 @@ where
 impl Simulation<'_> {
     /// Traces a call, whatever becomes of it. The state between calls is thrown away.
     pub fn trace(&self, request: &CallRequest, tracer: &Tracer) -> Result<String, TraceError> {
-        let failure = std::sync::OnceLock::new();
-        let traced = self.trace_on(&Database::new(self.state, &failure), request, tracer);
-        failure.into_inner().map_or(traced, |error| Err(error.into()))
+        let trace = |simulation: &Simulation<'_>| {
+            let failure = std::sync::OnceLock::new();
+            let traced = simulation.trace_on(&Database::new(simulation.state, &failure), request, tracer);
+            failure.into_inner().map_or(traced, |error| Err(error.into()))
+        };
+        self.overridden(&request.overrides, trace).map_err(|error| TraceError::Call(error.into()))?
     }
 
     fn trace_on(&self, database: &Database<'_>, request: &CallRequest, tracer: &Tracer) -> Result<String, TraceError> {
         let gas_limit = request.gas.unwrap_or(self.gas_cap).min(self.gas_cap);
         let transaction = self.transaction(request, gas_limit).map_err(call_error)?;
-        let environment = self.environment(transaction.gas_price);
+        let environment = self.environment(request, transaction.gas_price);
         let state = State::builder().with_database(WrapDatabaseRef(database)).build();
         let mut watch = Watch::new(tracer, self.cancel, MAX_TRACE_BYTES);
         let mut evm = EthEvmFactory::default().create_evm_with_inspector(state, environment, &mut watch);
+        request.overrides.change_precompiles(evm.components_mut().2).map_err(|error| TraceError::Call(error.into()))?;
         let outcome = evm.transact_raw(transaction);
         let mut state = evm.into_db();
         let outcome = outcome.map_err(|error| match error {

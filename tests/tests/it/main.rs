@@ -8,6 +8,7 @@ mod faults;
 mod layering;
 mod light_client;
 mod load;
+mod overrides;
 mod past;
 mod rest;
 mod restarts;
