@@ -179,7 +179,7 @@ impl Simulation<'_> {
             (Some(_), Some(_), _) | (Some(_), _, Some(_)) => Err(CallError::TwoPrices),
             (Some(price), None, None) | (None, Some(price), _) => Ok(price),
             (None, None, Some(0)) | (None, None, None) => Ok(0),
-            (None, None, Some(tip)) => Ok(u128::from(self.header.base_fee_per_gas.unwrap_or_default()) * 2 + tip),
+            (None, None, Some(tip)) => Ok((u128::from(self.header.base_fee_per_gas.unwrap_or_default()) * 2).saturating_add(tip)),
         }
     }
 

@@ -76,6 +76,8 @@ fn a_call_cannot_spend_what_its_sender_has_not() {
     assert!(matches!(contracts.call(&value), Err(CallError::Refused(_))));
     let two_prices = CallRequest { gas_price: Some(1), max_fee_per_gas: Some(1), ..to(contracts.store) };
     assert_eq!(contracts.call(&two_prices), Err(CallError::TwoPrices));
+    let tip = CallRequest { max_priority_fee_per_gas: Some(u128::MAX), ..to(contracts.store) };
+    assert!(matches!(contracts.call(&tip), Err(CallError::Refused(_))));
 }
 
 #[test]
