@@ -1,6 +1,6 @@
 //! Everything a node needs before its first actor starts: read, checked, and its doors open.
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc};
 
 use primitives::{Genesis, NodeId, SecretKey};
 
@@ -21,7 +21,7 @@ pub struct Launch {
     /// For people: `validator-0`, or the name of the home's directory.
     pub name: String,
     pub home: Home,
-    pub genesis: Genesis,
+    pub genesis: Arc<Genesis>,
     pub config: Config,
     /// Who set what.
     pub settings: BTreeMap<&'static str, Setting>,
@@ -92,7 +92,7 @@ pub(crate) fn open(
         None => Listeners::open(&name, &resolved.config)?,
     };
     let Resolved { config, settings } = resolved;
-    Ok(Launch { name, home, genesis, config, settings, node_key, validator_key, listeners })
+    Ok(Launch { name, home, genesis: Arc::new(genesis), config, settings, node_key, validator_key, listeners })
 }
 
 /// The configuration of `home` with the ports that were `found` free and what the command line says.

@@ -64,7 +64,7 @@ pub(crate) struct Wiring {
 impl Wiring {
     pub fn of(launch: &Launch, meter: &Meter, halter: Halter, closed: Arc<Mutex<Option<CloseReport>>>) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let genesis = Arc::new(launch.genesis.clone());
+        let genesis = launch.genesis.clone();
         let (ledger, consensus, proposals) = (Ledger::default(), ConsensusMailbox::new(), ProposalsMailbox::new());
         let (mempool, sync) = (MempoolMailbox::new(), SyncMailbox::new());
         let destinations = Destinations {

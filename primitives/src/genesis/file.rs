@@ -1,10 +1,11 @@
 //! The genesis file as text: what its keys are called, what they default to.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use alloy_genesis::GenesisAccount;
 use alloy_primitives::{Address, B256, U256, address};
-use serde_json::{Map, Value, json};
+use serde::Deserialize;
+use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{ConsensusParameters, Forks, Genesis, MalformedGenesis, Mistake, NetworkKind, Timeouts, check, state};
 use crate::{PeerAddress, PublicKey, Validator, ValidatorSet, ValidatorSetError};
@@ -96,11 +97,10 @@ pub(super) fn write(genesis: &Genesis) -> String {
 }
 
 pub(super) fn read(text: &str) -> Result<Genesis, MalformedGenesis> {
-    let file: Value = serde_json::from_str(text)
-        .map_err(|error| MalformedGenesis(vec![Mistake::new("(file)", format!("line {}", error.line()), format!("is not JSON: {error}"))]))?;
-    let Value::Object(file) = file else {
-        return Err(MalformedGenesis(vec![Mistake::new("(file)", file, "must be one JSON object")]));
-    };
+    let File { alloc, others: file } = serde_json::from_str(text).map_err(|error| {
+        let remedy = if error.is_data() { format!("must be one JSON object: {error}") } else { format!("is not JSON: {error}") };
+        MalformedGenesis(vec![Mistake::new("(file)", format!("line {}", error.line()), remedy)])
+    })?;
     let mut reader = Reader { mistakes: Vec::new() };
     reader.refuse_unknown("", &file, &KEYS);
     let genesis = Genesis {
@@ -111,7 +111,7 @@ pub(super) fn read(text: &str) -> Result<Genesis, MalformedGenesis> {
         forks: reader.forks(&file),
         gas_limit: reader.number(&file, "", "gas_limit", Some(DEFAULT_GAS_LIMIT)),
         base_fee_per_gas: reader.number(&file, "", "base_fee_per_gas", Some(DEFAULT_BASE_FEE)),
-        alloc: reader.alloc(&file),
+        alloc: reader.alloc(alloc),
         validators: reader.validators(&file),
         bootstrap_peers: reader.bootstrap_peers(&file),
         consensus: reader.consensus(&file),
@@ -120,6 +120,15 @@ pub(super) fn read(text: &str) -> Result<Genesis, MalformedGenesis> {
     };
     check::check(&genesis, &mut reader.mistakes);
     if reader.mistakes.is_empty() { Ok(state::seal(genesis)) } else { Err(MalformedGenesis(reader.mistakes)) }
+}
+
+/// A genesis file, with the one part unread that may have millions of entries.
+#[derive(Deserialize)]
+struct File<'a> {
+    #[serde(borrow)]
+    alloc: Option<&'a RawValue>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
 /// Reads key by key and remembers every mistake; a value that is wrong is replaced by a harmless one.
@@ -197,15 +206,20 @@ impl Reader {
         Forks { prague: fork(self, "prague", Some(0)), osaka: fork(self, "osaka", None) }
     }
 
-    fn alloc(&mut self, file: &Map<String, Value>) -> BTreeMap<Address, GenesisAccount> {
+    fn alloc(&mut self, alloc: Option<&RawValue>) -> BTreeMap<Address, GenesisAccount> {
+        let Some(text) = alloc.map(RawValue::get) else { return BTreeMap::new() };
         let mut alloc = BTreeMap::new();
-        for (key, value) in self.section(file, "", "alloc") {
+        let Ok(entries) = serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(text) else {
+            self.refuse("alloc", text, "must be an object");
+            return alloc;
+        };
+        for (key, value) in entries {
             let path = format!("alloc.{key}");
             let Ok(address) = key.parse::<Address>() else {
                 self.refuse(path, "account", "must be an address of 20 bytes of hex");
                 continue;
             };
-            match serde_json::from_value::<GenesisAccount>(value.clone()) {
+            match serde_json::from_str::<GenesisAccount>(value.get()) {
                 Ok(account) if alloc.contains_key(&address) => self.refuse(path, account.balance, "is listed twice; merge the two"),
                 Ok(mut account) => {
                     account.private_key = None;

@@ -22,7 +22,7 @@ fn header(genesis: &Genesis) -> Header {
         timestamp: genesis.timestamp,
         gas_limit: genesis.gas_limit,
         base_fee_per_gas: Some(genesis.base_fee_per_gas),
-        state_root: state_root_unhashed(genesis.alloc.clone()),
+        state_root: state_root_unhashed(genesis.alloc.iter().map(|(address, account)| (*address, account.clone()))),
         extra_data: consensus_hash(genesis).0.into(),
         difficulty: U256::ZERO,
         nonce: B64::ZERO,
