@@ -42,6 +42,7 @@ pub use config::Config;
 pub use decisions::{Contradiction, Validators};
 pub use door::{Door, Room};
 pub use error::BackendError;
+pub use eth::METHODS;
 pub use limits::{MalformedRate, Rate, RateLimits};
 pub use offer::{Offer, UnknownGroup};
 pub use rejection::Rejection;

@@ -6,7 +6,10 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    campaigns::{Costs, KillAll, KillOne, Panics, Settings, costs, heights, kill_all, kill_one, panics, restore, throughput},
+    campaigns::{
+        Costs, FuzzRpc, Hostile, KillAll, KillOne, Panics, Settings, costs, fuzz_rpc, heights, hostile, kill_all, kill_one, panics, restore,
+        throughput,
+    },
     report::Report,
 };
 
@@ -110,6 +113,29 @@ enum Name {
         #[arg(long, value_name = "TEXT")]
         only: Option<String>,
     },
+    /// What nobody should send to JSON-RPC and REST: every answer is held against the documentation
+    FuzzRpc {
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// End after so many requests
+        #[arg(long, value_name = "COUNT")]
+        requests: Option<u64>,
+        /// Connections at the same time, each with a random sequence of its own
+        #[arg(long, default_value_t = 4)]
+        clients: u64,
+    },
+    /// Floods of transactions, blocks full of loops, calls without an end: the chain and everybody else go on
+    Hostile {
+        /// Of each attack
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+        /// Senders of the flood from many accounts
+        #[arg(long, default_value_t = 10_000)]
+        accounts: u32,
+        /// Only attacks whose name has this in it
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+    },
     /// Simple transfers
     Load {
         /// Transfers a second
@@ -162,6 +188,14 @@ impl Campaign {
             Name::Costs { rounds, seconds, anvil, only } => {
                 let length = Duration::from_secs(*seconds);
                 costs(&settings, &Costs { rounds: *rounds, length, anvil: anvil.clone(), only: only.clone() }).await
+            }
+            Name::FuzzRpc { seconds, requests, clients } => {
+                let length = Duration::from_secs(*seconds);
+                fuzz_rpc(&settings, FuzzRpc { length, requests: requests.unwrap_or(u64::MAX), clients: *clients }).await
+            }
+            Name::Hostile { seconds, accounts, only } => {
+                let length = Duration::from_secs(*seconds);
+                hostile(&settings, &Hostile { length, accounts: *accounts, only: only.clone() }).await
             }
             Name::Load { rate, seconds } => throughput(&settings, *rate, Duration::from_secs(*seconds)).await,
         }

@@ -4,6 +4,7 @@
 //!   Network ---- processes, SIGKILL, their logs ----> History      which block, on whom, when
 //!   Load ------- transfers, acknowledgements -------> History      what became final
 //!   Observer --- a peer without a vote -------------> every vote and proposal that was heard, held against each other
+//!   fuzz ------- what nobody should send ---------> whether each answer is by the book
 //!   campaigns -> Report                                            a table, or JSON
 //! ```
 //!
@@ -14,6 +15,7 @@ pub mod campaigns;
 pub mod command;
 mod disk;
 mod free_ports;
+mod fuzz;
 mod history;
 mod load;
 mod network;
@@ -27,7 +29,7 @@ mod wait;
 
 pub use history::{Commit, History};
 pub use load::{Load, LoadReport};
-pub use network::{Network, Plan};
+pub use network::{Further, Network, Plan};
 pub use observer::Observer;
 pub use report::Report;
 pub use validator::Validator;

@@ -5,16 +5,14 @@ use std::{
     time::Duration,
 };
 
-use alloy_genesis::GenesisAccount;
 use anyhow::Result;
 use node::{
     home::Home,
-    load::recipient,
     localnet::development_genesis,
     network::{Member, make_home, record_nothing_signed},
     ports::Ports,
 };
-use primitives::{Genesis, U256};
+use primitives::{Address, Genesis, U256};
 use rand::Rng;
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -37,10 +35,19 @@ pub struct Plan {
     pub empty_block_interval: Duration,
     /// Of a block; none: the usual one.
     pub gas_limit: Option<u64>,
-    /// Accounts with a little money from the start, which the load tool's `--recipients` finds.
-    pub inhabitants: u64,
     /// `KEY=VALUE` of the configuration, for all validators.
     pub settings: Vec<String>,
+    /// Accounts and contracts that the genesis has besides the usual ones.
+    pub further: Vec<Further>,
+}
+
+/// What a genesis has at one address.
+#[derive(Clone, Debug)]
+pub struct Further {
+    pub address: Address,
+    /// In wei.
+    pub balance: U256,
+    pub code: Option<Vec<u8>>,
 }
 
 /// Homes of a network, before anybody runs.
@@ -86,10 +93,9 @@ impl Plan {
     fn genesis(&self) -> Result<Genesis> {
         let intervals = (Some(self.block_interval), Some(self.empty_block_interval));
         let genesis = development_genesis(self.validators, intervals.0, intervals.1).map_err(|failure| anyhow::anyhow!("{failure}"))?;
-        let poor = GenesisAccount::default().with_balance(U256::from(1));
         Ok(genesis.with(|genesis| {
             genesis.gas_limit = self.gas_limit.unwrap_or(genesis.gas_limit);
-            genesis.alloc.extend((0..self.inhabitants).map(|index| (recipient(index), poor.clone())));
+            self.further.iter().for_each(|further| further.put(genesis));
         })?)
     }
 
@@ -102,6 +108,16 @@ impl Plan {
         };
         let validators = members.into_iter().enumerate().map(validator).collect::<Result<_>>()?;
         Ok(Network { genesis, validators, history, directory })
+    }
+}
+
+impl Further {
+    fn put(&self, genesis: &mut Genesis) {
+        let account = genesis.alloc.entry(self.address).or_default();
+        account.balance = self.balance;
+        account.code = self.code.clone().map(Into::into);
+        // As a contract has that was made the usual way.
+        account.nonce = self.code.is_some().then_some(1);
     }
 }
 

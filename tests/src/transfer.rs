@@ -4,7 +4,7 @@ use alloy_consensus::{SignableTransaction, TxEip1559, crypto::secp256k1::sign_me
 use alloy_eips::Encodable2718;
 use anyhow::Result;
 use node::development::account_key;
-use primitives::{Address, B256, Transaction, U256};
+use primitives::{Address, B256, SecretKey, Transaction, U256};
 
 const GWEI: u128 = 1_000_000_000;
 /// Senders, who are funded in every development network.
@@ -38,11 +38,17 @@ pub fn transfers(chain_id: u64, count: u64) -> Result<Vec<Transfer>> {
             value: U256::from(1),
             ..Default::default()
         };
-        let signature = sign_message(keys[sender as usize].expose().into(), transaction.signature_hash())?;
-        let signed = Transaction::from(transaction.into_signed(signature));
-        Ok(Transfer { hash: *signed.tx_hash(), raw: format!("0x{}", hex::encode(signed.encoded_2718())), sender: sender as usize })
+        let (hash, raw) = signed(&keys[sender as usize], transaction)?;
+        Ok(Transfer { hash, raw, sender: sender as usize })
     };
     (0..count).map(sign).collect()
+}
+
+/// The hash and the bytes, as 0x-hex, of `transaction` signed by `key`.
+pub fn signed(key: &SecretKey, transaction: TxEip1559) -> Result<(B256, String)> {
+    let signature = sign_message(key.expose().into(), transaction.signature_hash())?;
+    let signed = Transaction::from(transaction.into_signed(signature));
+    Ok((*signed.tx_hash(), format!("0x{}", hex::encode(signed.encoded_2718()))))
 }
 
 /// One of 256 accounts of nobody.

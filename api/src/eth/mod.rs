@@ -48,7 +48,7 @@ const MAX_METHOD_CHARS: usize = 64;
 macro_rules! methods {
     (backend { $($name:literal => $method:path),* $(,)? } caller { $($standing_name:literal => $standing_method:path),* $(,)? }) => {
         /// Every method that is answered.
-        pub(crate) const METHODS: &[&str] = &[$($name,)* $($standing_name),*];
+        pub const METHODS: &[&str] = &[$($name,)* $($standing_name),*];
 
         /// Answers `method`; one that is not in the table exactly with -32601.
         pub(crate) async fn answer<B: Backend>(caller: &Caller<B>, method: &str, params: Params<'_>) -> Answer {

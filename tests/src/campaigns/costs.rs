@@ -10,12 +10,20 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use node::load::recipient;
+use primitives::U256;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 
 use self::cases::{CASES, Case, Chain, On};
 use super::Settings;
-use crate::{network::Plan, process::rss_mib, report::Report, statistics::ms, wait::eventually};
+use crate::{
+    network::{Further, Plan},
+    process::rss_mib,
+    report::Report,
+    statistics::ms,
+    wait::eventually,
+};
 
 /// How long a network may take to its first block: a large state is hashed by each validator.
 const START_LIMIT: Duration = Duration::from_secs(180);
@@ -71,7 +79,8 @@ pub async fn costs(settings: &Settings, options: &Costs) -> Result<Report> {
 async fn run(settings: &Settings, options: &Costs, case: &Case, random: &mut StdRng) -> Result<Sample> {
     match case.on {
         On::Validators(Chain { validators, gas_limit, inhabitants }) => {
-            on_validators(&Plan { validators, gas_limit, inhabitants, ..settings.plan() }, options, case, random).await
+            let further = (0..inhabitants).map(|index| Further { address: recipient(index), balance: U256::from(1), code: None }).collect();
+            on_validators(&Plan { validators, gas_limit, further, ..settings.plan() }, options, case, random).await
         }
         On::Anvil => on_anvil(settings, options, case, random).await,
     }

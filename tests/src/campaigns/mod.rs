@@ -1,7 +1,9 @@
 //! The campaigns, each a function from its settings to a report.
 
 mod costs;
+mod fuzz_rpc;
 mod heights;
+mod hostile;
 mod kill_all;
 mod kill_one;
 mod panics;
@@ -23,7 +25,9 @@ use crate::{
 };
 
 pub use costs::{Costs, costs};
+pub use fuzz_rpc::{FuzzRpc, fuzz_rpc};
 pub use heights::heights;
+pub use hostile::{Hostile, hostile};
 pub use kill_all::{KillAll, kill_all};
 pub use kill_one::{KillOne, kill_one};
 pub use panics::{Panics, panics};
@@ -53,7 +57,7 @@ pub struct Settings {
 impl Settings {
     fn plan(&self) -> Plan {
         let Self { program, validators, block_interval, empty_block_interval, settings, .. } = self.clone();
-        Plan { program, validators, block_interval, empty_block_interval, gas_limit: None, inhabitants: 0, settings }
+        Plan { program, validators, block_interval, empty_block_interval, gas_limit: None, settings, further: Vec::new() }
     }
 
     /// Says where homes and logs are, if they are kept.

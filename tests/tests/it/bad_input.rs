@@ -1,6 +1,6 @@
 //! Nonsense from everybody: operators, peers and clients. Each is told what is wrong, and the node goes on.
 
-use std::{fs, net::TcpListener};
+use std::{fs, net::TcpListener, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -9,6 +9,7 @@ use tokio::{
 
 use crate::testnet::{Testnet, Transfer, axolotl, eventually, post, secs};
 use serde_json::Value;
+use tests::campaigns::{FuzzRpc, Settings, fuzz_rpc};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -173,4 +174,21 @@ async fn malformed_calls_are_answered_with_their_code_and_the_node_goes_on() {
     let hash = net.validator(0).submit(&Transfer::new(0, 0)).await.unwrap();
     net.validator(0).receipt(hash, secs(10)).await;
     assert_eq!(net.validator(0).health().await.unwrap()["actors"]["restarts_1h"], 0);
+}
+
+/// `tests campaign fuzz-rpc` goes on for longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_hostile_requests_are_answered_by_the_book_and_the_node_goes_on() {
+    let settings = Settings {
+        program: env!("CARGO_BIN_EXE_axolotl-under-test").into(),
+        validators: 1,
+        seed: 1,
+        block_interval: Duration::ZERO,
+        empty_block_interval: Duration::ZERO,
+        settings: Vec::new(),
+        keep: false,
+    };
+    let report = fuzz_rpc(&settings, FuzzRpc { length: secs(60), requests: 4_000, clients: 4 }).await.unwrap();
+    println!("{}", report.table());
+    assert!(report.failures().is_empty(), "{}", report.table());
 }
