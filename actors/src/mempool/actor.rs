@@ -32,6 +32,8 @@ const WRITE_LIMIT: Duration = Duration::from_secs(30);
 const REMIND_EVERY: Duration = Duration::from_secs(2);
 /// How much is offered again at a time, in gas: some full blocks.
 const REMIND_GAS: u64 = 120_000_000;
+/// Bytes of what is offered again at most.
+const REMIND_BYTES: usize = 4 << 20;
 /// Reading back recovers every sender.
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// Rows examined at once, on all cores.
@@ -69,7 +71,11 @@ struct Mempool {
     writing: Option<Write>,
     writes: u64,
     submitters: HashMap<B256, Vec<Reply<Result<B256, Rejected>>>>,
+    /// Whether an executable one waits, and whether consensus was told so.
+    is_waiting: bool,
     was_waiting: bool,
+    /// Something left the pool or became old, so only a look over all of it tells whether an executable one waits.
+    is_unsure: bool,
     /// What was executable at the last look.
     lingering: HashSet<B256>,
 }
@@ -144,7 +150,9 @@ impl Mempool {
             writing: None,
             writes: 0,
             submitters: HashMap::new(),
+            is_waiting: false,
             was_waiting: false,
+            is_unsure: true,
             lingering: HashSet::new(),
         };
         let rows = mempool.parts.ledger.pooled()?;
@@ -191,6 +199,7 @@ impl Mempool {
         let inserted = self.insert(pooled.clone())?;
         match &inserted {
             Ok(()) => {
+                self.is_waiting |= self.pool.is_waiting_of(&pooled.transaction.signer(), self.patience());
                 self.parts.metrics.admitted.add(1, &[]);
                 self.unwritten.push(pooled);
             }
@@ -212,6 +221,7 @@ impl Mempool {
     fn discard(&mut self, hashes: &[B256]) -> Result<(), Fault> {
         let senders: HashSet<Address> = hashes.iter().filter_map(|hash| self.pool.get(hash)).map(|pooled| pooled.transaction.signer()).collect();
         let gone = self.pool.discard(hashes);
+        self.is_unsure = true;
         self.remove(gone, "impossible");
         for address in senders {
             let sender = self.sender(&address)?;
@@ -224,6 +234,7 @@ impl Mempool {
     fn committed(&mut self, committed: Committed) {
         let touched: Vec<Address> = committed.accounts.iter().map(|(address, _)| *address).collect();
         let gone = self.pool.committed(committed.accounts, committed.base_fee);
+        self.is_unsure = true;
         self.announce(touched);
         let (included, others): (Vec<_>, Vec<_>) = gone.into_iter().partition(|hash| committed.included.contains(hash));
         // Rows that were written beside the block left with nobody.
@@ -280,6 +291,7 @@ impl Mempool {
         let Some(Write { pooled: written, removed, .. }) = self.writing.take_if(|write| write.number == number) else { return };
         if let Err(error) = &outcome {
             self.unremoved.extend(removed);
+            self.is_unsure = true;
             warn!(error, transactions = written.len(), "transactions were not written and are not acknowledged");
             self.pool.discard(&written.iter().map(|pooled| pooled.hash).collect::<Vec<_>>());
         }
@@ -307,7 +319,12 @@ impl Mempool {
         let best = self.pool.best(REMIND_GAS);
         let before = std::mem::replace(&mut self.lingering, best.iter().map(|transaction| *transaction.inner().tx_hash()).collect());
         let old = best.iter().filter(|transaction| before.contains(transaction.inner().tx_hash()));
-        self.offer(old.map(|transaction| transaction.inner().encoded_2718().into()));
+        let mut bytes_left = REMIND_BYTES;
+        let fits = |encoded: &Bytes| {
+            bytes_left = bytes_left.saturating_sub(encoded.len());
+            bytes_left > 0
+        };
+        self.offer(old.map(|transaction| transaction.inner().encoded_2718().into()).take_while(fits));
     }
 
     fn offer(&self, encoded: impl Iterator<Item = Bytes>) {
@@ -316,11 +333,18 @@ impl Mempool {
 
     /// Lets consensus know when the first executable transaction came or the last one went.
     fn tell(&mut self) {
-        let is_waiting = self.pool.is_waiting(PATIENCE_TURNS * self.parts.validators);
-        if is_waiting != self.was_waiting {
-            self.was_waiting = is_waiting;
-            self.parts.waiting.set(is_waiting);
-            (self.parts.wake)(is_waiting);
+        if std::mem::take(&mut self.is_unsure) {
+            self.is_waiting = self.pool.is_waiting(self.patience());
         }
+        if self.is_waiting != self.was_waiting {
+            self.was_waiting = self.is_waiting;
+            self.parts.waiting.set(self.is_waiting);
+            (self.parts.wake)(self.is_waiting);
+        }
+    }
+
+    /// How many blocks may pass a transaction by before it wakes nobody.
+    fn patience(&self) -> u32 {
+        PATIENCE_TURNS * self.parts.validators
     }
 }

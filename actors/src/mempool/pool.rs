@@ -4,6 +4,7 @@
 //! next and its fee cap covers the base fee; what follows it without a gap is executable after it.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BinaryHeap, HashMap},
     sync::Arc,
 };
@@ -25,6 +26,9 @@ pub struct Limits {
 
 /// What a replacement must pay more, in percent, of both the fee cap and the tip.
 pub const REPLACEMENT_BUMP_PERCENT: u128 = 10;
+/// Gas of a transaction that does nothing, and of a zero byte of its input.
+const MIN_GAS: u64 = 21_000;
+const MIN_GAS_OF_A_BYTE: u64 = 4;
 
 /// A sender as the state has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +68,10 @@ pub struct TooMany {
     pub waiting: usize,
     pub max: usize,
 }
+
+/// What a place in a full pool is given for: to what can be executed before what waits for an earlier nonce, which may never come and
+/// costs its sender nothing; then by tip.
+type Worth = (bool, u128);
 
 /// Transactions waiting for a block.
 #[derive(Debug)]
@@ -125,7 +133,7 @@ impl Pool {
         self.admit(&pooled, sender)?;
         let (address, nonce) = (pooled.transaction.signer(), pooled.transaction.nonce());
         // Nothing leaves before it is certain that the new one comes in.
-        let mut leaving = self.victims(&pooled)?;
+        let mut leaving = self.victims(&pooled, sender)?;
         leaving.insert(0, (address, nonce));
         let displaced = Displaced(leaving.iter().filter_map(|(sender, nonce)| self.remove(sender, *nonce)).map(|gone| gone.hash).collect());
         self.bytes += pooled.bytes;
@@ -138,20 +146,22 @@ impl Pool {
         Ok(displaced)
     }
 
-    /// The best transactions for a block of `gas_limit`: by tip, then by arrival, each sender's in order of nonce.
+    /// What a block of `gas_limit` is filled from: by tip, then by arrival, each sender's in order of nonce. A block's gas is spent by
+    /// what transactions use, which nobody knows yet, and not by their limits: so there are as many as fit if each uses the least it
+    /// can, and none whose limit could not fit behind those before it.
     pub fn best(&self, gas_limit: u64) -> Vec<Arc<RecoveredTransaction>> {
         let mut fronts: BinaryHeap<Front> =
             self.queues.iter().filter_map(|(address, queue)| self.front(*address, queue, queue.sender.nonce)).collect();
-        let mut gas = 0u64;
+        let mut gas_left = gas_limit;
         let mut best = Vec::new();
         while let Some(front) = fronts.pop() {
             let Some(queue) = self.queues.get(&front.sender) else { continue };
             let Some(entry) = queue.by_nonce.get(&front.nonce) else { continue };
             let transaction = &entry.pooled.transaction;
-            if gas.saturating_add(transaction.gas_limit()) > gas_limit {
+            if gas_left < transaction.gas_limit() {
                 continue;
             }
-            gas += transaction.gas_limit();
+            gas_left = gas_left.saturating_sub(least_gas(&entry.pooled));
             best.push(transaction.clone());
             fronts.extend(front.nonce.checked_add(1).and_then(|next| self.front(front.sender, queue, next)));
         }
@@ -160,10 +170,12 @@ impl Pool {
 
     /// Whether some executable transaction waits that fewer than `patience` blocks have passed by.
     pub fn is_waiting(&self, patience: u32) -> bool {
-        self.queues.values().any(|queue| {
-            let front = queue.by_nonce.get(&queue.sender.nonce);
-            front.is_some_and(|entry| self.pays(entry) && entry.passed_by < patience)
-        })
+        self.queues.values().any(|queue| self.waits(queue, patience))
+    }
+
+    /// The same of `sender` alone.
+    pub fn is_waiting_of(&self, sender: &Address, patience: u32) -> bool {
+        self.queues.get(sender).is_some_and(|queue| self.waits(queue, patience))
     }
 
     /// A block was committed: `senders` are the accounts it touched that wait here, `base_fee` that of the next block.
@@ -202,7 +214,7 @@ impl Pool {
 
     /// How many are executable one after the other, and how many wait for an earlier nonce.
     pub fn counts(&self) -> (usize, usize) {
-        let pending = self.queues.values().map(|queue| (queue.sender.nonce..).take_while(|nonce| queue.by_nonce.contains_key(nonce)).count()).sum();
+        let pending = self.queues.values().map(Queue::executable).sum();
         (pending, self.len() - pending)
     }
 
@@ -273,8 +285,8 @@ impl Pool {
         Ok(())
     }
 
-    /// Who must leave so that `incoming` finds room: the last of the worst-paying queues, each of which pays less than it.
-    fn victims(&self, incoming: &Pooled) -> Result<Vec<(Address, u64)>, Rejected> {
+    /// Who must leave so that `incoming` finds room: the last of the worst queues, each of which is worth less than it.
+    fn victims(&self, incoming: &Pooled, sender: Sender) -> Result<Vec<(Address, u64)>, Rejected> {
         let (address, nonce) = (incoming.transaction.signer(), incoming.transaction.nonce());
         let replaced = self.queues.get(&address).and_then(|queue| queue.by_nonce.get(&nonce)).map_or((0, 0), |entry| (1, entry.pooled.bytes));
         let (mut count, mut bytes) = (self.by_hash.len() - replaced.0, self.bytes - replaced.1 + incoming.bytes);
@@ -282,19 +294,19 @@ impl Pool {
         if !is_full(count, bytes) {
             return Ok(Vec::new());
         }
-        let offered = tip(incoming, self.base_fee);
+        let next = self.queues.get(&address).map_or(sender.nonce, |queue| queue.first_gap_from(sender.nonce));
+        let offered = (nonce <= next, tip(incoming, self.base_fee));
         let last = |(sender, queue): (&Address, &Queue)| {
             let (nonce, entry) = queue.by_nonce.iter().next_back()?;
-            Some((tip(&entry.pooled, self.base_fee), entry.pooled.hash, *sender, *nonce, entry.pooled.bytes))
+            let worth: Worth = (queue.is_gapless(), tip(&entry.pooled, self.base_fee));
+            Some(Reverse((worth, entry.pooled.hash, *sender, *nonce, entry.pooled.bytes)))
         };
-        let mut worst: Vec<_> =
-            self.queues.iter().filter(|(sender, _)| **sender != address).filter_map(last).filter(|worst| worst.0 < offered).collect();
-        worst.sort_unstable();
+        let others = self.queues.iter().filter(|(sender, _)| **sender != address);
+        // Nearly always one leaves, so they are not put in order.
+        let mut worst: BinaryHeap<_> = others.filter_map(last).filter(|Reverse(worst)| worst.0 < offered).collect();
         let mut victims = Vec::new();
-        for (_, _, sender, nonce, freed) in worst {
-            if !is_full(count, bytes) {
-                break;
-            }
+        while is_full(count, bytes) {
+            let Some(Reverse((_, _, sender, nonce, freed))) = worst.pop() else { break };
             (count, bytes) = (count - 1, bytes - freed);
             victims.push((sender, nonce));
         }
@@ -328,6 +340,11 @@ impl Pool {
         Some(Front { tip: tip(&entry.pooled, self.base_fee), arrival: entry.arrival, sender, nonce })
     }
 
+    fn waits(&self, queue: &Queue, patience: u32) -> bool {
+        let front = queue.by_nonce.get(&queue.sender.nonce);
+        front.is_some_and(|entry| self.pays(entry) && entry.passed_by < patience)
+    }
+
     fn pays(&self, entry: &Entry) -> bool {
         covers(&entry.pooled, self.base_fee)
     }
@@ -336,11 +353,26 @@ impl Pool {
 impl Queue {
     /// The first nonce from the sender's next on that does not wait here.
     fn first_gap(&self) -> u64 {
-        let mut next = self.sender.nonce;
+        self.first_gap_from(self.sender.nonce)
+    }
+
+    fn first_gap_from(&self, mut next: u64) -> u64 {
         while self.by_nonce.contains_key(&next) {
             next += 1;
         }
         next
+    }
+
+    /// Whether all of it is executable one after the other.
+    fn is_gapless(&self) -> bool {
+        let span = self.by_nonce.last_key_value().and_then(|(last, _)| last.checked_sub(self.sender.nonce));
+        let is_clean = self.by_nonce.first_key_value().is_some_and(|(first, _)| *first == self.sender.nonce);
+        is_clean && span.is_some_and(|span| span + 1 == self.by_nonce.len() as u64)
+    }
+
+    /// How many are executable one after the other.
+    fn executable(&self) -> usize {
+        if self.is_gapless() { self.by_nonce.len() } else { (self.first_gap() - self.sender.nonce) as usize }
     }
 
     /// What the transactions from `first` up to but without `nonce` may cost together.
@@ -364,8 +396,8 @@ struct Front {
 }
 
 impl Front {
-    fn rank(&self) -> (u128, std::cmp::Reverse<u64>) {
-        (self.tip, std::cmp::Reverse(self.arrival))
+    fn rank(&self) -> (u128, Reverse<u64>) {
+        (self.tip, Reverse(self.arrival))
     }
 }
 
@@ -395,6 +427,11 @@ fn covers(pooled: &Pooled, base_fee: u64) -> bool {
 
 fn tip(pooled: &Pooled, base_fee: u64) -> u128 {
     pooled.transaction.effective_tip_per_gas(base_fee).unwrap_or(0)
+}
+
+/// The least a transaction can use: what every one does, and what each byte of its input costs at least.
+fn least_gas(pooled: &Pooled) -> u64 {
+    MIN_GAS + MIN_GAS_OF_A_BYTE * pooled.transaction.input().len() as u64
 }
 
 /// The most a transaction can cost its sender, in wei.

@@ -8,7 +8,11 @@ const LIMITS: Limits = Limits { max_transactions: 4, max_bytes: 10_000, max_per_
 const RICH: Sender = Sender { nonce: 0, balance: U256::from_limbs([u64::MAX, 0, 0, 0]) };
 
 fn pooled(sender: u8, nonce: u64, fee: u128) -> Pooled {
-    let inner = TxEip1559 { nonce, gas_limit: 21_000, max_fee_per_gas: fee, max_priority_fee_per_gas: fee, ..TxEip1559::default() };
+    with_gas(sender, nonce, fee, 21_000)
+}
+
+fn with_gas(sender: u8, nonce: u64, fee: u128, gas_limit: u64) -> Pooled {
+    let inner = TxEip1559 { nonce, gas_limit, max_fee_per_gas: fee, max_priority_fee_per_gas: fee, ..TxEip1559::default() };
     let signed = Signed::new_unhashed(inner, alloy_primitives::Signature::test_signature());
     let mut hash = B256::repeat_byte(sender);
     hash.0[..8].copy_from_slice(&nonce.to_be_bytes());
@@ -85,6 +89,28 @@ fn a_block_takes_no_more_than_its_gas() {
 }
 
 #[test]
+fn who_asks_for_all_the_gas_of_a_block_and_uses_none_of_it_keeps_nobody_out() {
+    let mut pool = Pool::new(LIMITS, 10);
+    for nonce in 0..2 {
+        pool.insert(with_gas(1, nonce, 90, 100_000), RICH).unwrap();
+    }
+    pool.insert(pooled(2, 0, 20), RICH).unwrap();
+    // Its second one cannot fit behind its first.
+    let best: Vec<_> = pool.best(100_000).iter().map(|transaction| (transaction.signer().0[0], transaction.nonce())).collect();
+    assert_eq!(best, [(1, 0), (2, 0)]);
+}
+
+#[test]
+fn what_waits_for_an_earlier_nonce_gives_way_to_what_can_be_executed_whatever_it_offers() {
+    let mut pool = pool_of(&[(1, 1, 900), (1, 2, 900), (2, 0, 30), (3, 0, 40)]);
+    assert_eq!(pool.insert(pooled(4, 1, 800), RICH), Err(Rejected::Full), "it waits for an earlier nonce itself");
+    assert_eq!(pool.insert(pooled(4, 0, 11), RICH), Ok(Displaced(vec![pooled(1, 2, 900).hash])));
+    assert_eq!(pool.insert(pooled(4, 1, 11), RICH), Ok(Displaced(vec![pooled(1, 1, 900).hash])));
+    assert_eq!(pool.counts(), (4, 0));
+    assert_eq!(pool.insert(pooled(5, 1, 900), RICH), Err(Rejected::Full));
+}
+
+#[test]
 fn a_replacement_pays_a_tenth_more() {
     let mut pool = pool_of(&[(1, 0, 100)]);
     assert_eq!(pool.insert(pooled(1, 0, 109), RICH), Err(Rejected::Underpriced { fee_needed: 110, tip_needed: 110 }));
@@ -149,7 +175,7 @@ fn what_was_committed_or_became_impossible_leaves() {
 fn a_transaction_that_was_passed_by_too_often_wakes_nobody() {
     let mut pool = pool_of(&[(1, 0, 20)]);
     for _ in 0..8 {
-        assert!(pool.is_waiting(8));
+        assert!(pool.is_waiting(8) && pool.is_waiting_of(&Address::repeat_byte(1), 8));
         pool.committed([], 10);
     }
     assert!(!pool.is_waiting(8));
