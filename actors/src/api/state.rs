@@ -14,6 +14,8 @@ use crate::{
 
 /// Calls that run at once; each occupies a thread.
 const MAX_CALLS: usize = 8;
+/// Calls that run or wait for their turn: whoever waits holds a place among all calls of the API, and the others are for cheap questions.
+const MAX_CALLS_ASKED: usize = 128;
 /// Traces that run at once; each holds what it recorded.
 const MAX_TRACES: usize = 2;
 /// Traces that run or wait for their turn: whoever waits holds a place among all calls of the API.
@@ -29,6 +31,7 @@ pub(super) struct Simulator {
     ledger: Ledger,
     admission: Arc<Admission>,
     room: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
     trace_room: Arc<Semaphore>,
     trace_queue: Arc<Semaphore>,
 }
@@ -49,6 +52,7 @@ impl Simulator {
             ledger: sources.ledger.clone(),
             admission: sources.admission.clone(),
             room: room(MAX_CALLS),
+            queue: room(MAX_CALLS_ASKED),
             trace_room: room(MAX_TRACES),
             trace_queue: room(MAX_TRACES_ASKED),
         }
@@ -82,6 +86,8 @@ impl Simulator {
 
     /// Runs `work` on a thread of its own; it should end when it is cancelled.
     pub async fn blocking<R: Send + 'static>(&self, work: impl FnOnce(&Cancel) -> R + Send + 'static) -> Result<R, BackendError> {
+        let busy = |_| BackendError::Unavailable(format!("{MAX_CALLS_ASKED} calls run or wait already"));
+        let _place = self.queue.try_acquire().map_err(busy)?;
         off_the_runtime(&self.room, CALL_LIMIT, work).await
     }
 
