@@ -112,7 +112,10 @@ impl Consensus {
         };
         self.parts.metrics.decisions.add(1, &[KeyValue::new("origin", origin)]);
         match self.body(height, value) {
-            Some(body) => tasks::commit(&self.parts, context, Decided { certificate, body }, value),
+            Some(body) => {
+                self.committing = Some(height);
+                tasks::commit(&self.parts, context, Decided { certificate, body }, value);
+            }
             None => {
                 warn!(%height, %value, "a decided block is not here; it is fetched");
                 return self.tell(Event::BodyMissing { height, value }, context);

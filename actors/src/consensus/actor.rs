@@ -68,6 +68,8 @@ pub(super) struct Consensus {
     pub(super) examined: BTreeSet<(Height, B256)>,
     /// Blocks of the next height.
     early: Vec<Arrived>,
+    /// The height whose block execution is committing for this life; how that went comes as an event.
+    pub(super) committing: Option<Height>,
     pub(super) questions: Questions,
     /// Goes out with our own question, so that an answer to an older life is not taken for ours.
     pub(super) nonce: u64,
@@ -134,6 +136,7 @@ impl Consensus {
             bodies: BTreeMap::new(),
             examined: BTreeSet::new(),
             early: Vec::new(),
+            committing: None,
             questions: Questions::default(),
             nonce: moved_unix_ms.wrapping_mul(1_000).wrapping_add(incarnation.0),
             moved_unix_ms,
@@ -159,6 +162,7 @@ impl Consensus {
         };
         match &event {
             Event::Committed { height, .. } => self.committed(*height),
+            Event::Uncommitted { height, .. } => drop(self.committing.take_if(|committing| committing == height)),
             Event::Elapsed(timer) => drop(self.timers.remove(timer)),
             Event::NotReleased { why: NotReleased::NoSpace, .. } => {
                 context.after(NO_SPACE_PAUSE, Message::Happened(Box::new(Event::Retry))).detach();
@@ -185,6 +189,7 @@ impl Consensus {
         self.parts.metrics.height_seconds.record(now.saturating_sub(self.moved_unix_ms) as f64 / 1_000.0, &[]);
         self.moved_unix_ms = now;
         self.height = self.height.max(height.next());
+        self.committing.take_if(|committing| *committing <= height);
         self.bodies.retain(|(of, _), _| height < *of);
         self.examined.retain(|(of, _)| height < *of);
         self.parts.signer.committed(height);
@@ -232,8 +237,10 @@ impl Consensus {
 
     fn fetched(&mut self, decided: Decided, context: &mut Context<Message>) -> Result<(), Fault> {
         let Decided { certificate, body } = decided;
-        // Committed while an older life of ours was busy with it: only a fresh start reads the new tip.
-        if self.height < certificate.height && self.height <= self.parts.ledger.tip()? {
+        // Committed while an older life of ours was busy with it: only a fresh start reads the new tip. What this life has committed it
+        // may not have heard yet, when it is busy.
+        let is_ours = self.committing == Some(self.height);
+        if !is_ours && self.height < certificate.height && self.height <= self.parts.ledger.tip()? {
             return Err(Fault::new(format!("the ledger has passed height {}", self.height)));
         }
         if self.height <= certificate.height {
