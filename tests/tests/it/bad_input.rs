@@ -9,7 +9,7 @@ use tokio::{
 
 use crate::testnet::{Testnet, Transfer, axolotl, eventually, post, secs};
 use serde_json::Value;
-use tests::campaigns::{FuzzRpc, Settings, fuzz_rpc};
+use tests::campaigns::{FuzzRpc, Hostile, Settings, fuzz_rpc, hostile};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -176,19 +176,22 @@ async fn malformed_calls_are_answered_with_their_code_and_the_node_goes_on() {
     assert_eq!(net.validator(0).health().await.unwrap()["actors"]["restarts_1h"], 0);
 }
 
+fn campaign(validators: usize) -> Settings {
+    let program = env!("CARGO_BIN_EXE_axolotl-under-test").into();
+    let (block_interval, empty_block_interval) = (Duration::ZERO, Duration::ZERO);
+    Settings { program, validators, seed: 1, block_interval, empty_block_interval, settings: Vec::new(), keep: false }
+}
+
 /// `tests campaign fuzz-rpc` goes on for longer.
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_hostile_requests_are_answered_by_the_book_and_the_node_goes_on() {
-    let settings = Settings {
-        program: env!("CARGO_BIN_EXE_axolotl-under-test").into(),
-        validators: 1,
-        seed: 1,
-        block_interval: Duration::ZERO,
-        empty_block_interval: Duration::ZERO,
-        settings: Vec::new(),
-        keep: false,
-    };
-    let report = fuzz_rpc(&settings, FuzzRpc { length: secs(60), requests: 4_000, clients: 4 }).await.unwrap();
-    println!("{}", report.table());
+    let report = fuzz_rpc(&campaign(1), FuzzRpc { length: secs(60), requests: 4_000, clients: 4 }).await.unwrap();
+    assert!(report.failures().is_empty(), "{}", report.table());
+}
+
+/// `tests campaign hostile` does it for longer, from ten thousand accounts.
+#[tokio::test(flavor = "multi_thread")]
+async fn floods_full_blocks_and_endless_calls_keep_neither_the_chain_nor_a_bystander_from_going_on() {
+    let report = hostile(&campaign(4), &Hostile { length: secs(2), accounts: 300, only: None }).await.unwrap();
     assert!(report.failures().is_empty(), "{}", report.table());
 }
