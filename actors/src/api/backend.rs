@@ -217,8 +217,9 @@ impl api::Backend for Backend {
     }
 
     async fn pending_nonce(&self, address: Address) -> Result<u64, BackendError> {
-        let account = self.ledger().account(&address).map_err(convert::read)?.unwrap_or_default();
+        // In this order: what leaves the pool for a block is in the ledger before, so one of the two has it.
         let pending = self.sources.mempool.next_nonce(address).await.map_err(convert::asked)?;
+        let account = self.ledger().account(&address).map_err(convert::read)?.unwrap_or_default();
         Ok(pending.unwrap_or_default().max(account.nonce))
     }
 
