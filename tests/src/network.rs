@@ -61,7 +61,7 @@ pub struct Homes {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Used {
     pub cpu: Duration,
-    /// Bytes to all disks, in whole pages.
+    /// Bytes to the disk of the campaign, by whoever else writes to it too; none where the kernel does not say.
     pub written: u64,
     /// Bytes to each other, TLS included.
     pub sent: f64,
@@ -157,10 +157,9 @@ impl Network {
 
     /// What all validators have used since they were started.
     pub async fn used(&self) -> Result<Used> {
-        let mut used = Used::default();
+        let mut used = Used { written: written_to_disk(self.directory.path()).unwrap_or_default(), ..Used::default() };
         for validator in self.validators.iter().filter(|validator| validator.is_running()) {
             used.cpu += cpu(validator.pid());
-            used.written += written_to_disk(validator.pid());
             used.sent += validator.metrics().await?.of("p2p_bytes_total", "direction=\"outbound\"");
         }
         Ok(used)

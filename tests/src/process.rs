@@ -1,9 +1,13 @@
 //! What a process costs, as the kernel counts it.
 
-use std::{fs, time::Duration};
+use std::{fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
 
 /// What Linux shows to programs, on every architecture we run on (USER_HZ).
 const TICKS_PER_SECOND: f64 = 100.0;
+/// Place in the statistics of a block device.
+const SECTORS_WRITTEN: usize = 6;
+/// Whatever the device's own sectors are.
+const SECTOR_BYTES: u64 = 512;
 
 /// CPU time that a process has used so far, in user space and in the kernel; zero when it is gone.
 pub fn cpu(pid: u32) -> Duration {
@@ -14,10 +18,14 @@ pub fn cpu(pid: u32) -> Duration {
     Duration::from_secs_f64((ticks(11) + ticks(12)) as f64 / TICKS_PER_SECOND)
 }
 
-/// Bytes that a process has made the disk write so far, in whole pages; none when it is gone.
-pub fn written_to_disk(pid: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
-    text.lines().find_map(|line| line.strip_prefix("write_bytes:")?.trim().parse().ok()).unwrap_or_default()
+/// Bytes written so far to the disk that holds `path`, by everybody; none where the kernel does not say.
+///
+/// What it says of a single process is of no use: it counts a large page of the cache whole for one byte written to it.
+pub fn written_to_disk(path: &Path) -> Option<u64> {
+    let device = fs::metadata(path).ok()?.dev();
+    let text = fs::read_to_string(format!("/sys/dev/block/{}:{}/stat", rustix::fs::major(device), rustix::fs::minor(device))).ok()?;
+    let sectors: u64 = text.split_whitespace().nth(SECTORS_WRITTEN)?.parse().ok()?;
+    Some(sectors * SECTOR_BYTES)
 }
 
 /// Resident memory of a process in MiB; zero when it is gone.

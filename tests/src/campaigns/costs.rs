@@ -48,7 +48,7 @@ const P99: &str = "submit to final, p99";
 const BLOCK: &str = "transactions in a block, mean";
 const CPU: &str = "CPU of all validators for one";
 const WIRE: &str = "sent between all validators for one";
-const DISK: &str = "written to all disks for one";
+const DISK: &str = "written to the disk for one";
 const MEMORY: &str = "memory of the largest validator";
 const FIGURES: [(&str, &str); 8] = [(RATE, "/s"), (P50, "ms"), (P99, "ms"), (BLOCK, ""), (CPU, "ms"), (WIRE, "B"), (DISK, "B"), (MEMORY, "MiB")];
 
