@@ -120,6 +120,11 @@ impl Home {
         self.config_file().is_file()
     }
 
+    /// Whether no chain has left anything here.
+    pub fn is_unused(&self) -> bool {
+        fs::read_dir(self.root.join("data")).map_or(true, |mut entries| entries.next().is_none())
+    }
+
     /// Makes a home; refuses to touch one that is there.
     pub fn create(&self, contents: &Contents<'_>) -> Result<(), Failure> {
         if self.exists() {

@@ -65,7 +65,7 @@ pub fn prepare(request: &Request) -> Result<Localnet, Failure> {
         _ => Vec::new(),
     };
     let homes: Vec<_> = (0..members.len()).map(|index| home_of(request, index)).collect();
-    let is_new = request.fresh_start || !homes.iter().any(Home::exists);
+    let is_new = request.fresh_start || existing.is_none() && homes.iter().all(Home::is_unused);
     make_missing_homes(request, &genesis, &members)?;
     if is_new {
         network::record_nothing_signed(&homes, &members, &genesis)?;

@@ -67,7 +67,9 @@ pub fn make_home(directory: &Path, members: &[Member], index: usize, genesis: &G
     Ok(home)
 }
 
-/// Writes into `homes`, those of all `members`, that nothing was signed on this chain. Only for a chain that is new to everybody.
+/// Writes into `homes`, those of all `members`, that nothing was signed on this chain. Only for a chain that is new to everybody:
+/// the gate, at which the others say what they hold of a key, is all that is left when it is not, as with a second development
+/// network of the same genesis elsewhere.
 pub fn record_nothing_signed(homes: &[Home], members: &[Member], genesis: &Genesis) -> Result<(), Failure> {
     for (home, member) in homes.iter().zip(members) {
         let resolved = resolve(&Sources { file: Some((home.config_file(), home.read_config()?)), ..Sources::default() })?;

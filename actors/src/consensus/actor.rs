@@ -18,7 +18,7 @@ use wire::message::{StandingAnswer, StandingRequest};
 
 use super::{ConsensusMailbox, ConsensusMetrics, ConsensusView, mailbox::Message, questions::Questions, tasks};
 use crate::{
-    execution::{BuiltBlock, Decided, ExecutionMailbox},
+    execution::{BuiltBlock, COMMIT_LIMIT, Decided, ExecutionMailbox},
     ledger::Ledger,
     mempool::Waiting,
     p2p::Peers,
@@ -30,6 +30,8 @@ use crate::{
 
 /// The shortest wait for a proposer that is likely to be away.
 const PROPOSE_FLOOR: Duration = Duration::from_millis(10);
+/// How long word of a commit under way is awaited before it is taken for lost: what execution may take, and the telling.
+pub(super) const WORD_LIMIT: Duration = COMMIT_LIMIT.saturating_add(Duration::from_secs(10));
 /// How long a release rests that found no room on the disk.
 const NO_SPACE_PAUSE: Duration = Duration::from_secs(1);
 /// Blocks of the height after the current one that are kept until it begins.
@@ -68,8 +70,10 @@ pub(super) struct Consensus {
     pub(super) examined: BTreeSet<(Height, B256)>,
     /// Blocks of the next height.
     early: Vec<Arrived>,
-    /// The height whose block execution is committing for this life; how that went comes as an event.
-    pub(super) committing: Option<Height>,
+    /// The height whose block execution is committing for this life, and until when (monotonic) word of it is awaited.
+    pub(super) committing: Option<(Height, Duration)>,
+    /// The block above it, fetched before the word came.
+    fetched: Option<Decided>,
     pub(super) questions: Questions,
     /// Goes out with our own question, so that an answer to an older life is not taken for ours.
     pub(super) nonce: u64,
@@ -137,6 +141,7 @@ impl Consensus {
             examined: BTreeSet::new(),
             early: Vec::new(),
             committing: None,
+            fetched: None,
             questions: Questions::default(),
             nonce: moved_unix_ms.wrapping_mul(1_000).wrapping_add(incarnation.0),
             moved_unix_ms,
@@ -162,7 +167,7 @@ impl Consensus {
         };
         match &event {
             Event::Committed { height, .. } => self.committed(*height),
-            Event::Uncommitted { height, .. } => drop(self.committing.take_if(|committing| committing == height)),
+            Event::Uncommitted { height, .. } => drop(self.committing.take_if(|(committing, _)| committing == height)),
             Event::Elapsed(timer) => drop(self.timers.remove(timer)),
             Event::NotReleased { why: NotReleased::NoSpace, .. } => {
                 context.after(NO_SPACE_PAUSE, Message::Happened(Box::new(Event::Retry))).detach();
@@ -174,6 +179,9 @@ impl Consensus {
         if is_commit {
             for arrived in std::mem::take(&mut self.early) {
                 self.arrived(arrived, context)?;
+            }
+            if let Some(decided) = self.fetched.take() {
+                self.fetched(decided, context)?;
             }
         }
         Ok(())
@@ -189,7 +197,7 @@ impl Consensus {
         self.parts.metrics.height_seconds.record(now.saturating_sub(self.moved_unix_ms) as f64 / 1_000.0, &[]);
         self.moved_unix_ms = now;
         self.height = self.height.max(height.next());
-        self.committing.take_if(|committing| *committing <= height);
+        self.committing.take_if(|(committing, _)| *committing <= height);
         self.bodies.retain(|(of, _), _| height < *of);
         self.examined.retain(|(of, _)| height < *of);
         self.parts.signer.committed(height);
@@ -239,9 +247,13 @@ impl Consensus {
         let Decided { certificate, body } = decided;
         // Committed while an older life of ours was busy with it: only a fresh start reads the new tip. What this life has committed it
         // may not have heard yet, when it is busy.
-        let is_ours = self.committing == Some(self.height);
-        if !is_ours && self.height < certificate.height && self.height <= self.parts.ledger.tip()? {
-            return Err(Fault::new(format!("the ledger has passed height {}", self.height)));
+        if self.height < certificate.height && self.height <= self.parts.ledger.tip()? {
+            let now = self.parts.clock.monotonic();
+            if self.committing.is_none_or(|(height, until)| height != self.height || until < now) {
+                return Err(Fault::new(format!("the ledger has passed height {}", self.height)));
+            }
+            self.fetched = Some(Decided { certificate, body });
+            return Ok(());
         }
         if self.height <= certificate.height {
             self.bodies.insert((certificate.height, certificate.value), body.encode());

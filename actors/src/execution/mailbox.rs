@@ -12,7 +12,7 @@ const BUILD_LIMIT: Duration = Duration::from_secs(10);
 /// How long a verdict may take. Without one the vote is nil.
 const JUDGE_LIMIT: Duration = Duration::from_secs(20);
 /// How long a decided block may take to be durable.
-const COMMIT_LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const COMMIT_LIMIT: Duration = Duration::from_secs(120);
 
 /// A block of our own.
 #[derive(Clone, Debug)]

@@ -18,5 +18,6 @@ mod rows;
 mod tests;
 
 pub use actor::{Parts, child};
+pub(crate) use mailbox::COMMIT_LIMIT;
 pub use mailbox::{BuiltBlock, CommitFailure, Decided, ExecutionMailbox};
 pub use metrics::ExecutionMetrics;

@@ -210,7 +210,10 @@ impl Mempool {
 
     fn insert(&mut self, pooled: Pooled) -> Result<Result<(), Rejected>, Fault> {
         let sender = self.sender(&pooled.transaction.signer())?;
-        Ok(self.pool.insert(pooled, sender).map(|displaced| self.remove(displaced.0, "displaced")))
+        Ok(self.pool.insert(pooled, sender).map(|displaced| {
+            self.is_unsure |= !displaced.0.is_empty();
+            self.remove(displaced.0, "displaced");
+        }))
     }
 
     fn sender(&self, address: &Address) -> Result<Sender, Fault> {

@@ -294,11 +294,13 @@ impl Pool {
         if !is_full(count, bytes) {
             return Ok(Vec::new());
         }
-        let next = self.queues.get(&address).map_or(sender.nonce, |queue| queue.first_gap_from(sender.nonce));
-        let offered = (nonce <= next, tip(incoming, self.base_fee));
+        let queue = self.queues.get(&address);
+        let next = queue.map_or(sender.nonce, |queue| queue.first_gap_from(sender.nonce));
+        let front = queue.and_then(|queue| queue.front()).filter(|front| front.transaction.nonce() < nonce).unwrap_or(incoming);
+        let offered = worth(nonce <= next, front, incoming, self.base_fee);
         let last = |(sender, queue): (&Address, &Queue)| {
             let (nonce, entry) = queue.by_nonce.iter().next_back()?;
-            let worth: Worth = (queue.is_gapless(), tip(&entry.pooled, self.base_fee));
+            let worth = worth(queue.is_gapless(), queue.front()?, &entry.pooled, self.base_fee);
             Some(Reverse((worth, entry.pooled.hash, *sender, *nonce, entry.pooled.bytes)))
         };
         let others = self.queues.iter().filter(|(sender, _)| **sender != address);
@@ -361,6 +363,10 @@ impl Queue {
             next += 1;
         }
         next
+    }
+
+    fn front(&self) -> Option<&Pooled> {
+        self.by_nonce.first_key_value().map(|(_, entry)| &entry.pooled)
     }
 
     /// Whether all of it is executable one after the other.
@@ -427,6 +433,11 @@ fn covers(pooled: &Pooled, base_fee: u64) -> bool {
 
 fn tip(pooled: &Pooled, base_fee: u64) -> u128 {
     pooled.transaction.effective_tip_per_gas(base_fee).unwrap_or(0)
+}
+
+/// What `last` is worth to the pool. What waits behind a `front` that nobody executes is worth no more than that front.
+fn worth(is_gapless: bool, front: &Pooled, last: &Pooled, base_fee: u64) -> Worth {
+    (is_gapless && covers(front, base_fee), tip(front, base_fee).min(tip(last, base_fee)))
 }
 
 /// The least a transaction can use: what every one does, and what each byte of its input costs at least.

@@ -15,6 +15,7 @@
 //! | a peer holds a vote of ours that the journal lacks     | [`Action::Abstain`] through its height                          |
 //! | every peer's tip far below p                           | [`Action::Refuse`]                                              |
 //! | no record at all, and nobody shows a certificate       | [`Action::Begin`]: at genesis                                   |
+//! | p = 0 as it was made, the network is no longer young   | [`OnMissing`]: perhaps the home was made again                  |
 
 use primitives::Height;
 
@@ -22,6 +23,9 @@ use super::promise::Found;
 
 /// Heights that are decided by others before a key without a record signs again, unless the policy is to refuse.
 pub const OBSERVED_HEIGHTS: u64 = 10;
+
+/// Heights that a network may have when a key that was made with it signs for the first time, without watching first.
+const YOUNG_HEIGHTS: u64 = 1_000;
 
 /// What is on the disk of one identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +120,11 @@ pub fn verdict(facts: &Facts) -> Verdict {
         Promised::Never if network.highest_tip == Height::GENESIS && network.regressed.is_none() && facts.tip == Height::GENESIS => {
             return facts.says(Action::Begin, None, "no record, and nobody shows a certificate: at genesis".into(), &[]);
         }
+        // A home as it was made: of somebody who comes a moment late, or of one whose machine was made again from that home.
+        Promised::Nothing if YOUNG_HEIGHTS < network.highest_tip.0 => {
+            return missing(facts, &network, "E-SIGN-NO-RECORD", "the record of what this key signed is as it was made");
+        }
+        Promised::Nothing => judge(facts, Height::GENESIS, &network),
         Promised::Never => return missing(facts, &network, "E-SIGN-NO-RECORD", "there is no record of what this key signed"),
         Promised::Unknown => return missing(facts, &network, "E-SIGN-PROMISE-DAMAGED", "the promise cannot be read, or not all of it"),
     };
@@ -127,6 +136,8 @@ pub fn verdict(facts: &Facts) -> Verdict {
 
 enum Promised {
     At(Height),
+    /// Written when the network was made, and nothing since.
+    Nothing,
     Never,
     Unknown,
 }
@@ -134,6 +145,7 @@ enum Promised {
 /// The height up to which the record proves that this key may have signed.
 fn promised(record: &Record) -> Promised {
     match (record.promise, record.journal) {
+        (Found::Whole(Height::GENESIS), JournalFound::Missing) => Promised::Nothing,
         (Found::Whole(height), _) => Promised::At(height),
         (Found::OneSlot(good), JournalFound::Intact(journal)) if good <= journal => Promised::At(journal),
         (Found::Missing, JournalFound::Missing) => Promised::Never,
@@ -278,6 +290,17 @@ mod tests {
         assert_eq!(verdict(&facts).action, Begin);
         facts.network = Some(Network { highest_tip: h(0), regressed: Some(h(1)) });
         assert_eq!(verdict(&facts).action, Refuse);
+    }
+
+    #[test]
+    fn a_record_as_it_was_made_is_believed_only_while_the_network_is_young() {
+        let at = |highest_tip| {
+            let network = Some(Network { highest_tip: h(highest_tip), regressed: None });
+            verdict(&Facts { network, policy: OnMissing::Observe, ..facts(Whole(h(0)), NO_JOURNAL, highest_tip) }).action
+        };
+        assert_eq!(at(0), Sign { height: h(1), replay: false });
+        assert_eq!(at(YOUNG_HEIGHTS), Sign { height: h(YOUNG_HEIGHTS + 1), replay: false });
+        assert_eq!(at(YOUNG_HEIGHTS + 1), Observe { from: h(YOUNG_HEIGHTS + 1 + OBSERVED_HEIGHTS) });
     }
 
     #[test]

@@ -2,16 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::{SinkExt, StreamExt};
 use primitives::U256;
 use serde_json::{Value, json};
+use soketto::handshake::{Client, ServerResponse};
 use tokio::{
     net::TcpStream,
     sync::mpsc,
     task::JoinSet,
     time::{sleep, timeout},
 };
-use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
+use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
+
+type Notifications = soketto::Receiver<Compat<TcpStream>>;
 
 /// How often a block is asked for when nobody announces it: latencies are exact to this.
 const POLL_EVERY: Duration = Duration::from_millis(10);
@@ -42,9 +44,9 @@ impl Heads {
     pub async fn of(authority: &str) -> Self {
         let mut listener = JoinSet::new();
         let subscribed = timeout(SUBSCRIBE_LIMIT, subscribe(authority)).await.ok().flatten();
-        let heard = subscribed.map(|socket| {
+        let heard = subscribed.map(|notifications| {
             let (tell, heard) = mpsc::channel(MAX_UNREAD);
-            listener.spawn(listen(socket, tell));
+            listener.spawn(listen(notifications, tell));
             heard
         });
         Self { heard, _listener: listener }
@@ -72,22 +74,29 @@ impl Heads {
     }
 }
 
-async fn subscribe(authority: &str) -> Option<WebSocketStream<TcpStream>> {
+async fn subscribe(authority: &str) -> Option<Notifications> {
     let stream = TcpStream::connect(authority).await.ok()?;
     stream.set_nodelay(true).ok()?;
-    let (mut socket, _) = client_async(format!("ws://{authority}/"), stream).await.ok()?;
+    let mut client = Client::new(stream.compat(), authority, "/");
+    let ServerResponse::Accepted { .. } = client.handshake().await.ok()? else { return None };
+    let (mut sender, mut notifications) = client.into_builder().finish();
     let request = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"] });
-    socket.send(Message::text(request.to_string())).await.ok()?;
-    let answer = socket.next().await?.ok()?;
-    let answer: Value = serde_json::from_str(answer.to_text().ok()?).ok()?;
-    answer.get("result").is_some().then_some(socket)
+    sender.send_text(request.to_string()).await.ok()?;
+    sender.flush().await.ok()?;
+    let mut answer = Vec::new();
+    notifications.receive_data(&mut answer).await.ok()?;
+    let answer: Value = serde_json::from_slice(&answer).ok()?;
+    answer.get("result").is_some().then_some(notifications)
 }
 
 /// Ends when the node closes, or nobody wants to know any more.
-async fn listen(mut socket: WebSocketStream<TcpStream>, tell: mpsc::Sender<Head>) {
-    while let Some(Ok(message)) = socket.next().await {
+async fn listen(mut notifications: Notifications, tell: mpsc::Sender<Head>) {
+    let mut message = Vec::new();
+    while notifications.receive_data(&mut message).await.is_ok() {
         let at = Instant::now();
-        let Some(number) = message.to_text().ok().and_then(number) else { continue };
+        let number = number(&message);
+        message.clear();
+        let Some(number) = number else { continue };
         if tell.send(Head { number, at }).await.is_err() {
             return;
         }
@@ -95,8 +104,8 @@ async fn listen(mut socket: WebSocketStream<TcpStream>, tell: mpsc::Sender<Head>
 }
 
 /// Of the block that a notification announces.
-fn number(notification: &str) -> Option<u64> {
-    let notification: Value = serde_json::from_str(notification).ok()?;
+fn number(notification: &[u8]) -> Option<u64> {
+    let notification: Value = serde_json::from_slice(notification).ok()?;
     let number = notification.pointer("/params/result/number")?.as_str()?;
     u64::try_from(number.parse::<U256>().ok()?).ok()
 }
@@ -105,14 +114,14 @@ fn number(notification: &str) -> Option<u64> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use soketto::handshake::{Server, server::Response};
     use tokio::net::TcpListener;
-    use tokio_tungstenite::accept_async;
 
     #[test]
     fn only_a_notification_of_a_block_has_a_number() {
-        assert_eq!(number(r#"{"method":"eth_subscription","params":{"result":{"number":"0x1f"}}}"#), Some(31));
+        assert_eq!(number(br#"{"method":"eth_subscription","params":{"result":{"number":"0x1f"}}}"#), Some(31));
         for other in ["", "{}", r#"{"params":{"result":{"number":31}}}"#, r#"{"params":{"result":"0x1f"}}"#] {
-            assert_eq!(number(other), None, "{other}");
+            assert_eq!(number(other.as_bytes()), None, "{other}");
         }
     }
 
@@ -121,13 +130,19 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let authority = listener.local_addr().unwrap().to_string();
         let node = tokio::spawn(async move {
-            let mut socket = accept_async(listener.accept().await.unwrap().0).await.unwrap();
-            assert!(socket.next().await.unwrap().unwrap().to_text().unwrap().contains("newHeads"));
+            let mut server = Server::new(listener.accept().await.unwrap().0.compat());
+            let key = server.receive_request().await.unwrap().key();
+            server.send_response(&Response::Accept { key, protocol: None }).await.unwrap();
+            let (mut sender, mut receiver) = server.into_builder().finish();
+            let mut request = Vec::new();
+            receiver.receive_data(&mut request).await.unwrap();
+            assert!(String::from_utf8(request).unwrap().contains("newHeads"));
             let says = [r#"{"id":1,"result":"0x1"}"#, r#"{"params":{"result":{"number":"0x7"}}}"#, r#"{"params":{"result":{"number":"0x8"}}}"#];
             for says in says {
-                socket.send(Message::text(says)).await.unwrap();
+                sender.send_text(says).await.unwrap();
+                sender.flush().await.unwrap();
             }
-            socket.close(None).await.unwrap();
+            sender.close().await.unwrap();
         });
         let mut heads = Heads::of(&authority).await;
         assert_eq!(heads.next().await.map(|head| head.number), Some(7));

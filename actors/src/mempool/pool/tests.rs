@@ -111,6 +111,15 @@ fn what_waits_for_an_earlier_nonce_gives_way_to_what_can_be_executed_whatever_it
 }
 
 #[test]
+fn what_waits_behind_a_front_that_nobody_executes_gives_way_whatever_it_offers() {
+    let mut pool = pool_of(&[(1, 1, 900), (1, 2, 900), (2, 0, 30)]);
+    pool.insert(pooled(1, 0, 1), RICH).unwrap();
+    assert_eq!(pool.insert(pooled(3, 0, 11), RICH), Ok(Displaced(vec![pooled(1, 2, 900).hash])), "the base fee is 10");
+    assert_eq!(pool.insert(pooled(4, 0, 1), RICH), Err(Rejected::Full));
+    assert_eq!(pool.insert(pooled(1, 2, 900), RICH), Err(Rejected::Full), "it comes behind the same front");
+}
+
+#[test]
 fn a_replacement_pays_a_tenth_more() {
     let mut pool = pool_of(&[(1, 0, 100)]);
     assert_eq!(pool.insert(pooled(1, 0, 109), RICH), Err(Rejected::Underpriced { fee_needed: 110, tip_needed: 110 }));
