@@ -1,10 +1,10 @@
 //! The genesis file as text: what its keys are called, what they default to.
 
-use std::{borrow::Cow, collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use alloy_genesis::GenesisAccount;
 use alloy_primitives::{Address, B256, U256, address};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{ConsensusParameters, Forks, Genesis, MalformedGenesis, Mistake, NetworkKind, Timeouts, check, state};
@@ -29,6 +29,8 @@ const DEVELOPMENT_TIMESTAMP: u64 = 1_767_225_600;
 const DEFAULT_GAS_LIMIT: u64 = 30_000_000;
 const DEFAULT_BASE_FEE: u64 = 1_000_000_000;
 const DEVELOPMENT_BALANCE_ETHER: u64 = 10_000;
+/// A mistake shows so many characters of a part that may be megabytes long.
+const SHOWN_CHARACTERS: usize = 60;
 const KEYS: [&str; 12] = [
     "chain_id",
     "network_kind",
@@ -125,10 +127,42 @@ pub(super) fn read(text: &str) -> Result<Genesis, MalformedGenesis> {
 /// A genesis file, with the one part unread that may have millions of entries.
 #[derive(Deserialize)]
 struct File<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "whatever_stands_there")]
     alloc: Option<&'a RawValue>,
     #[serde(flatten)]
     others: Map<String, Value>,
+}
+
+/// `null` too, which is not the same as nothing.
+fn whatever_stands_there<'de, D: Deserializer<'de>>(value: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(value).map(Some)
+}
+
+/// An object key by key as it is written, so that a key that stands there twice is seen twice.
+struct Entries<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Entries<'de> {
+    fn deserialize<D: Deserializer<'de>>(object: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        object.deserialize_map(Visitor)
+    }
 }
 
 /// Reads key by key and remembers every mistake; a value that is wrong is replaced by a harmless one.
@@ -209,8 +243,8 @@ impl Reader {
     fn alloc(&mut self, alloc: Option<&RawValue>) -> BTreeMap<Address, GenesisAccount> {
         let Some(text) = alloc.map(RawValue::get) else { return BTreeMap::new() };
         let mut alloc = BTreeMap::new();
-        let Ok(entries) = serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(text) else {
-            self.refuse("alloc", text, "must be an object");
+        let Ok(Entries(entries)) = serde_json::from_str(text) else {
+            self.refuse("alloc", beginning(text), "must be an object");
             return alloc;
         };
         for (key, value) in entries {
@@ -225,7 +259,7 @@ impl Reader {
                     account.private_key = None;
                     alloc.insert(address, account);
                 }
-                Err(error) => self.refuse(path, value, format!("is no account in geth's format: {error}")),
+                Err(error) => self.refuse(path, beginning(value.get()), format!("is no account in geth's format: {error}")),
             }
         }
         alloc
@@ -336,6 +370,13 @@ impl Reader {
     }
 }
 
+/// The first characters of a text that may be long, on one line.
+fn beginning(text: &str) -> String {
+    let shown: String = text.chars().take(SHOWN_CHARACTERS).collect();
+    let rest = if shown.len() < text.len() { "..." } else { "" };
+    shown.split_whitespace().collect::<Vec<_>>().join(" ") + rest
+}
+
 /// Stands in for validators that could not be read; the file is refused anyway.
 fn placeholder() -> ValidatorSet {
     let public_key = crate::SecretKey::from_bytes([1; 32]).expect("1s are a valid key").public_key();
@@ -415,6 +456,37 @@ mod tests {
         refused(|file| file["bootstrap_peers"] = json!(["nowhere"]), "bootstrap_peers[0]");
         refused(|file| file["alloc"]["0x12"] = json!({"balance": "0x1"}), "alloc.0x12");
         refused(|file| file["typo"] = 1.into(), "typo");
+    }
+
+    fn mistake(text: &str, key: &str) -> Mistake {
+        Genesis::from_json(text).unwrap_err().0.into_iter().find(|mistake| mistake.key == key).unwrap()
+    }
+
+    #[test]
+    fn an_alloc_that_is_no_object_is_refused_and_only_its_beginning_is_shown() {
+        let of = |alloc: Value| {
+            let mut file: Value = serde_json::from_str(&genesis().to_json()).unwrap();
+            file["alloc"] = alloc;
+            mistake(&file.to_string(), "alloc")
+        };
+        assert_eq!(of(Value::Null), Mistake::new("alloc", "null", "must be an object"));
+        assert_eq!(of(json!(["a"])), Mistake::new("alloc", "[\"a\"]", "must be an object"));
+        assert_eq!(of("é".repeat(1 << 20).into()), Mistake::new("alloc", format!("\"{}...", "é".repeat(59)), "must be an object"));
+        let account = json!({ "0x1111111111111111111111111111111111111111": { "balance": "0x1", "code": "x".repeat(1 << 20) } });
+        let mut file: Value = serde_json::from_str(&genesis().to_json()).unwrap();
+        file["alloc"] = account;
+        let wrong = mistake(&file.to_string(), "alloc.0x1111111111111111111111111111111111111111");
+        assert!(wrong.value.starts_with("{\"balance\":\"0x1\",") && wrong.value.ends_with("x..."), "{}", wrong.value.len());
+    }
+
+    #[test]
+    fn an_account_that_is_listed_twice_is_refused() {
+        let account = |digits: &str, balance: u64| format!("\"0x{}\": {{\"balance\": \"{balance:#x}\"}}", digits.repeat(20));
+        for (one, other) in [("aa", "aa"), ("aa", "AA")] {
+            let twice = format!("\"alloc\": {{ {}, {},", account(one, 1), account(other, 2));
+            let wrong = mistake(&genesis().to_json().replace("\"alloc\": {", &twice), &format!("alloc.0x{}", other.repeat(20)));
+            assert_eq!((wrong.value.as_str(), wrong.remedy.as_str()), ("2", "is listed twice; merge the two"));
+        }
     }
 
     #[test]
