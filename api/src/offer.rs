@@ -3,7 +3,7 @@
 //! | group      | what                                                                                      |
 //! |------------|-------------------------------------------------------------------------------------------|
 //! | `debug`    | `debug_*`: traces are the most expensive answers there are                                |
-//! | `txpool`   | `txpool_content`, `_contentFrom`, `_inspect`: what others are about to do, as one list    |
+//! | `txpool`   | `txpool_content`, `_contentFrom`, `_inspect`: the pool as it stands, in one large answer   |
 //! | `operator` | `/v1/actors` and `/v1/peers`, and the other addresses of the node on `GET /`              |
 
 use std::str::FromStr;
@@ -16,7 +16,8 @@ pub struct Offer {
     pub operator: bool,
 }
 
-/// Methods of the pool that list it; `txpool_status` only counts.
+/// Methods of the pool that list it as it stands, with what is queued: a large answer to a small question. What comes in is no secret,
+/// `eth_subscribe` streams it; `txpool_status` only counts.
 const POOL_LISTS: &[&str] = &["txpool_content", "txpool_contentFrom", "txpool_inspect"];
 /// Pages that show the node rather than the chain.
 const OPERATOR_PAGES: &[&str] = &["/v1/actors", "/v1/peers"];

@@ -53,7 +53,7 @@ impl Guard {
 /// Refuses foreign hosts, answers preflights and marks responses for the origins that may read them.
 pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     if !guard.takes_host(request.headers()) {
-        return (StatusCode::FORBIDDEN, "this Host is not served here; add it to api.hosts\n").into_response();
+        return (StatusCode::FORBIDDEN, "this Host is not served here; add it to rpc.hosts\n").into_response();
     }
     let Some(origin) = request.headers().get(header::ORIGIN).cloned() else { return next.run(request).await };
     let is_allowed = guard.takes_origin(&origin);
