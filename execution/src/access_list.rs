@@ -50,7 +50,8 @@ impl Simulation<'_> {
         }
     }
 
-    /// Addresses that cost nothing to touch: the caller, whom it calls or makes, the block's beneficiary, and the precompiles.
+    /// Addresses that cost nothing to touch: the caller, whom it calls or makes, the block's beneficiary, and the precompiles
+    /// where the call finds them.
     fn free_addresses(&self, request: &CallRequest) -> Result<BTreeSet<Address>, CallError> {
         let caller = request.from.unwrap_or_default();
         let callee = match request.to {
@@ -58,8 +59,12 @@ impl Simulation<'_> {
             None => caller.create(self.nonce(request)?),
         };
         let spec = PrecompileSpecId::from_spec_id(self.chain.spec(self.header.timestamp));
-        let precompiles = Precompiles::new(spec).addresses().copied();
-        Ok(precompiles.chain([caller, callee, self.header.beneficiary]).collect())
+        let mut free: BTreeSet<Address> = Precompiles::new(spec).addresses().copied().collect();
+        let overridden = &request.overrides.state;
+        free.retain(|address| !overridden.contains_key(address));
+        free.extend(overridden.values().filter_map(|account| account.move_precompile_to));
+        free.extend([caller, callee, self.header.beneficiary]);
+        Ok(free)
     }
 }
 

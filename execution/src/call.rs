@@ -36,6 +36,8 @@ pub struct Simulation<'a> {
 }
 
 /// A call as JSON-RPC asks for it. What is not given takes geth's default.
+///
+/// Its parts are the types of JSON-RPC because nobody else asks: types of our own would be the same fields, copied.
 #[derive(Clone, Debug, Default)]
 pub struct CallRequest {
     pub from: Option<Address>,
@@ -183,7 +185,8 @@ impl Simulation<'_> {
         }
     }
 
-    /// Most gas that a transaction like `request` could have in a block.
+    /// Most gas that a transaction like `request` could have in a block. The gas limit of the block may be overridden to anything; it
+    /// is the listener's gas cap that bounds what runs.
     pub(crate) fn most_gas(&self, request: &CallRequest) -> u64 {
         let block = if self.chain.is_osaka(self.header.timestamp) { MAX_TX_GAS_LIMIT_OSAKA } else { self.header.gas_limit };
         let asked = request.gas.filter(|gas| *gas >= crate::execute::MIN_TRANSACTION_GAS);

@@ -72,7 +72,8 @@ impl Overrides {
         block.blob_excess_gas_and_price = Some(BlobExcessGasAndPrice { excess_blob_gas, blob_gasprice: price.saturating_to() });
     }
 
-    /// A precompile that is overridden is an account like any other; it may go on at another address.
+    /// A precompile that is overridden is an account like any other; it may go on at another address. The loop is bounded by whoever
+    /// takes the overrides: JSON-RPC lets one call name so many accounts and no more.
     pub(crate) fn change_precompiles(&self, precompiles: &mut PrecompilesMap) -> Result<(), OverrideError> {
         for (account, overrides) in &self.state {
             if precompiles.get(account).is_none() {

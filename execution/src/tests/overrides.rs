@@ -175,6 +175,22 @@ fn a_precompile_is_moved_and_leaves_room_for_code() {
 }
 
 #[test]
+fn an_access_list_names_a_precompile_that_became_an_account_and_not_where_it_went() {
+    let stored = Stored::new();
+    // Asks for the sizes of the codes at 4 and at ELSEWHERE.
+    let code = [&[0x60, 0x04, 0x3b, 0x73][..], &ELSEWHERE[..], &[0x3b, 0x00]].concat();
+    let listed = |state: &[(Address, AccountOverride)]| -> Vec<Address> {
+        let asking = [(POOR, account().with_code(code.clone()))];
+        let request = CallRequest { overrides: accounts(asking.into_iter().chain(state.to_vec())), ..to(POOR) };
+        let touched = stored.simulate(|simulation| simulation.access_list(&request)).unwrap();
+        touched.list.0.into_iter().map(|item| item.address).collect()
+    };
+    assert_eq!(listed(&[]), [ELSEWHERE]);
+    assert_eq!(listed(&[(IDENTITY, account().with_code(LOAD.to_vec()))]), [IDENTITY, ELSEWHERE]);
+    assert_eq!(listed(&[(IDENTITY, account().with_move_precompile_to_opt(Some(ELSEWHERE)))]), [IDENTITY]);
+}
+
+#[test]
 fn code_that_delegates_to_nothing_is_refused_by_name() {
     let stored = Stored::new();
     let overrides = accounts([(POOR, account().with_code(vec![0xef, 0x01, 0x00]))]);
