@@ -54,6 +54,8 @@ pub const MAX_POOL_LISTED: usize = 10_000;
 pub const MAX_OVERRIDDEN_ACCOUNTS: usize = 1_024;
 /// Slots that one call may override, over all accounts.
 pub const MAX_OVERRIDDEN_SLOTS: usize = 16_384;
+/// Hashes of blocks that one call may override: as many as BLOCKHASH looks back.
+pub const MAX_OVERRIDDEN_HASHES: usize = 256;
 /// Slots that one `eth_getProof` may name, as in geth.
 pub const MAX_PROOF_SLOTS: usize = 1_024;
 /// Blocks that one `eth_feeHistory` covers.

@@ -9,7 +9,13 @@ use alloy_rpc_types_eth::{
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::config::{MAX_OVERRIDDEN_ACCOUNTS, MAX_OVERRIDDEN_SLOTS};
+use crate::config::{MAX_OVERRIDDEN_ACCOUNTS, MAX_OVERRIDDEN_HASHES, MAX_OVERRIDDEN_SLOTS};
+
+/// What can be overridden of a block, by geth's names; then by the names that other clients use.
+const BLOCK_KEYS: &[&str] = &["number", "time", "gasLimit", "feeRecipient", "prevRandao", "baseFeePerGas", "blobBaseFee", "blockHash"];
+const OTHER_BLOCK_KEYS: &[&str] = &["blockNumber", "timestamp", "coinbase", "random", "baseFee"];
+/// What other clients know of a block and no opcode shows here.
+const UNSEEN_BLOCK_KEYS: &[&str] = &["difficulty", "beaconRoot", "parentBeaconBlockRoot", "withdrawals"];
 
 /// Overridden accounts; or which of them cannot be taken, and why.
 pub(super) fn state(accounts: Map<String, Value>) -> Result<StateOverride, String> {
@@ -29,12 +35,26 @@ pub(super) fn state(accounts: Map<String, Value>) -> Result<StateOverride, Strin
 
 /// Overridden values of the block; or which of them cannot be taken, and why.
 pub(super) fn block(values: Map<String, Value>) -> Result<BlockOverrides, String> {
-    if let Some(key) =
-        ["beaconRoot", "parentBeaconBlockRoot", "withdrawals"].into_iter().find(|key| values.get(*key).is_some_and(|value| !value.is_null()))
-    {
+    for key in values.iter().filter(|(_, value)| !value.is_null()).map(|(key, _)| key.as_str()) {
+        check_block_key(key)?;
+    }
+    let block: BlockOverrides = parse(values)?;
+    let hashes = block.block_hash.as_ref().map_or(0, |hashes| hashes.len());
+    match hashes <= MAX_OVERRIDDEN_HASHES {
+        true => Ok(block),
+        false => Err(format!("blockHash: too many hashes: {hashes}, at most {MAX_OVERRIDDEN_HASHES}")),
+    }
+}
+
+/// A misspelt key passed over would leave the call in the block as it is, and its answer wrong.
+fn check_block_key(key: &str) -> Result<(), String> {
+    if UNSEEN_BLOCK_KEYS.contains(&key) {
         return Err(format!("{key}: a call does not see it, so it cannot be overridden"));
     }
-    parse(values)
+    match BLOCK_KEYS.contains(&key) || OTHER_BLOCK_KEYS.contains(&key) {
+        true => Ok(()),
+        false => Err(format!("{key:.32}: no such key; known are {}", BLOCK_KEYS.join(", "))),
+    }
 }
 
 fn slots(account: &AccountOverride) -> usize {
@@ -112,8 +132,28 @@ mod tests {
         let older = json!({ "number": "0x1", "time": "0x2", "gasLimit": "0x3", "coinbase": Address::ZERO, "random": B256::ZERO, "baseFee": "0x4" });
         assert_eq!(block(map(geth)).unwrap(), block(map(older)).unwrap());
         assert!(block(map(json!({ "time": "soon" }))).unwrap_err().starts_with("time: "));
-        for key in ["beaconRoot", "withdrawals"] {
-            assert!(block(map(json!({ key: [] }))).unwrap_err().starts_with(&format!("{key}: ")));
+        for (key, name) in ["blockNumber", "timestamp"].into_iter().zip(["number", "time"]) {
+            assert_eq!(block(map(json!({ key: "0x7" }))), block(map(json!({ name: "0x7" }))));
         }
+    }
+
+    #[test]
+    fn a_key_that_no_block_has_or_no_call_sees_is_refused_by_its_name() {
+        for key in ["timestmp", "Number", "gas_limit", "slotNumber", ""] {
+            let message = block(map(json!({ key: "0x1" }))).unwrap_err();
+            assert_eq!(message, format!("{key}: no such key; known are {}", BLOCK_KEYS.join(", ")));
+        }
+        for key in ["difficulty", "beaconRoot", "parentBeaconBlockRoot", "withdrawals"] {
+            assert!(block(map(json!({ key: "0x1" }))).unwrap_err().starts_with(&format!("{key}: a call does not see it")), "{key}");
+            assert_eq!(block(map(json!({ key: null }))), Ok(BlockOverrides::default()));
+        }
+    }
+
+    #[test]
+    fn more_hashes_than_blocks_a_call_can_ask_for_are_refused() {
+        let hashes = |count: usize| -> Map<_, _> { (0..count).map(|number| (number.to_string(), json!(B256::ZERO))).collect() };
+        let read = |count| block(map(json!({ "blockHash": hashes(count) })));
+        assert_eq!(read(MAX_OVERRIDDEN_HASHES).unwrap().block_hash.unwrap().len(), 256);
+        assert_eq!(read(MAX_OVERRIDDEN_HASHES + 1).unwrap_err(), "blockHash: too many hashes: 257, at most 256");
     }
 }

@@ -27,6 +27,8 @@ struct Options {
     timeout: Option<String>,
     state_overrides: Map<String, Value>,
     block_overrides: Map<String, Value>,
+    /// Nobody's name; who writes it means one of the two above.
+    overrides: Option<Value>,
     tx_index: Option<Value>,
 }
 
@@ -99,6 +101,9 @@ fn options(params: &Named<'_>, index: usize) -> Answered<Tracing> {
 /// The same with what the traced call overrides.
 fn call_options(params: &Named<'_>, index: usize) -> Answered<(Tracing, Overrides)> {
     let mut options: Options = without_nulls(params.optional(index)?.unwrap_or_default()).map_err(|reason| params.refuse(index, reason))?;
+    if options.overrides.is_some() {
+        return Err(params.refuse(index, "overrides: no such option; use stateOverrides or blockOverrides"));
+    }
     let overrides = overrides(&mut options).map_err(|reason| params.refuse(index, reason))?;
     if options.tx_index.is_some() {
         return Err(params.refuse(index, "txIndex is not supported by this node"));
@@ -204,6 +209,8 @@ mod tests {
             ),
             (json!({ "stateOverrides": { "0x": {} } }), "stateOverrides: 0x: invalid"),
             (json!({ "blockOverrides": { "number": "0x1" } }), "use debug_traceCall"),
+            (json!({ "overrides": {} }), "overrides: no such option; use stateOverrides"),
+            (json!({ "blockOverrides": { "timestmp": "0x1" } }), "blockOverrides: timestmp: no such key"),
             (json!({ "txIndex": "0x0" }), "txIndex is not supported"),
             (json!("callTracer"), "invalid type"),
         ] {

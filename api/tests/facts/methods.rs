@@ -263,6 +263,8 @@ async fn a_call_answers_what_the_contract_returned() {
         (json!([{}, "latest", { ALICE.to_string(): { "balance": "0xz" } }]), &format!("invalid argument 2 (stateOverride): {ALICE}.balance: ")),
         (json!([{}, "latest", { ALICE.to_string(): { "state": {}, "stateDiff": {} } }]), &format!("{ALICE}: both state and stateDiff are set")),
         (json!([{}, "latest", {}, { "time": "soon" }]), "invalid argument 3 (blockOverride): time: "),
+        (json!([{}, "latest", {}, { "timestmp": "0x1" }]), "invalid argument 3 (blockOverride): timestmp: no such key"),
+        (json!([{}, "latest", {}, { "difficulty": "0x1" }]), "invalid argument 3 (blockOverride): difficulty: a call does not see it"),
     ] {
         let (code, message) = failure(at, "eth_call", wrong).await;
         assert!(code == -32602 && message.contains(part), "{code} {message}");

@@ -51,6 +51,8 @@ async fn a_call_is_traced_at_a_block() {
     let overrides = json!({ "stateOverrides": { B256::ZERO.to_string(): {} } });
     let (code, message) = failure(at, "debug_traceCall", json!([call, "latest", overrides])).await;
     assert!(code == -32602 && message.starts_with("invalid argument 2 (config): stateOverrides: 0x0000"), "{message}");
+    let (code, message) = failure(at, "debug_traceCall", json!([call, "latest", { "overrides": {} }])).await;
+    assert!(code == -32602 && message.ends_with("use stateOverrides or blockOverrides"), "{message}");
     let block = json!({ "blockOverrides": { "number": "0x1" } });
     assert_eq!(result(at, "debug_traceCall", json!([call, "latest", block])).await, json!(["0xabcd", STEPS, "5s"]));
     let (code, message) = failure(at, "debug_traceBlockByNumber", json!(["0x1", block])).await;
