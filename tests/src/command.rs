@@ -123,6 +123,9 @@ enum Name {
         /// Connections at the same time, each with a random sequence of its own
         #[arg(long, default_value_t = 4)]
         clients: u64,
+        /// On a listener as the public has it
+        #[arg(long)]
+        public: bool,
     },
     /// Floods of transactions, blocks full of loops, calls without an end: the chain and everybody else go on
     Hostile {
@@ -189,9 +192,9 @@ impl Campaign {
                 let length = Duration::from_secs(*seconds);
                 costs(&settings, &Costs { rounds: *rounds, length, anvil: anvil.clone(), only: only.clone() }).await
             }
-            Name::FuzzRpc { seconds, requests, clients } => {
+            Name::FuzzRpc { seconds, requests, clients, public } => {
                 let length = Duration::from_secs(*seconds);
-                fuzz_rpc(&settings, FuzzRpc { length, requests: requests.unwrap_or(u64::MAX), clients: *clients }).await
+                fuzz_rpc(&settings, FuzzRpc { length, requests: requests.unwrap_or(u64::MAX), clients: *clients, public: *public }).await
             }
             Name::Hostile { seconds, accounts, only } => {
                 let length = Duration::from_secs(*seconds);

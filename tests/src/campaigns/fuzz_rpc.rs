@@ -32,6 +32,11 @@ use crate::{
 /// A validator alone, unless more are asked for by the campaign's own option.
 const VALIDATORS: usize = 1;
 const BLOCK_INTERVAL: Duration = Duration::from_millis(100);
+const PUBLIC: &str = "rpc.public=true";
+/// All clients are this machine; with a limit most requests would get no further than that.
+const UNLIMITED: &str = "rpc.limit_loopback=false";
+/// A page that there is not.
+const NOT_FOUND: u16 = 404;
 /// Transfers on the chain before the first request, and signed ones that are not sent.
 const TRANSFERS: u64 = 20;
 const UNSENT: u64 = 200;
@@ -57,12 +62,15 @@ pub struct FuzzRpc {
     pub requests: u64,
     /// Connections at the same time.
     pub clients: u64,
+    /// On a listener as the public has it, which keeps some methods and pages to itself. Clients on this machine are not limited.
+    pub public: bool,
 }
 
 /// What all clients share.
 struct Shared {
     seed: u64,
     port: u16,
+    is_public: bool,
     interface: Interface,
     paths: Paths,
     chain: Chain,
@@ -93,7 +101,7 @@ struct Finding {
 /// Sends requests made from the seed, until the time or their number is over.
 pub async fn fuzz_rpc(settings: &Settings, options: FuzzRpc) -> Result<Report> {
     let mut report = Report::of("fuzz-rpc");
-    let mut network = plan(settings).make(&mut StdRng::seed_from_u64(settings.seed))?;
+    let mut network = plan(settings, options.public).make(&mut StdRng::seed_from_u64(settings.seed))?;
     network.start_all()?;
     network.reach(1, START_LIMIT).await?;
     let observer = observe(&network, settings.seed).await?;
@@ -101,6 +109,11 @@ pub async fn fuzz_rpc(settings: &Settings, options: FuzzRpc) -> Result<Report> {
     let unknown = shared.interface.unknown();
     if !unknown.is_empty() {
         report.fail(format!("nobody knows valid values of the parameters {unknown:?}; tests/src/fuzz/valid.rs should"));
+    }
+    let withheld = shared.interface.withheld().count();
+    report.figure("methods withheld", withheld as f64, "");
+    if options.public != (withheld > 0) {
+        report.fail(format!("a listener with rpc.public={} withholds {withheld} methods", options.public));
     }
     let (from, pid) = (Instant::now(), network.validators[0].pid());
     let mut clients: JoinSet<()> = (0..options.clients).map(|client| Client::new(shared.clone(), client).run()).collect();
@@ -124,14 +137,17 @@ pub async fn fuzz_rpc(settings: &Settings, options: FuzzRpc) -> Result<Report> {
     Ok(report)
 }
 
-fn plan(settings: &Settings) -> Plan {
+fn plan(settings: &Settings, public: bool) -> Plan {
     let contract = |(place, code): (usize, &&str)| Further {
         address: fuzz::contract(place),
         balance: U256::from(1_000_000),
         code: hex::decode(code.trim_start_matches("0x")).ok(),
     };
     let pace = |asked: Duration| if asked.is_zero() { BLOCK_INTERVAL } else { asked };
-    let plan = settings.plan();
+    let mut plan = settings.plan();
+    if public {
+        plan.settings.extend([PUBLIC, UNLIMITED].map(str::to_owned));
+    }
     Plan {
         validators: VALIDATORS,
         block_interval: pace(plan.block_interval),
@@ -159,6 +175,7 @@ async fn prepared(network: &mut Network, settings: &Settings, options: &FuzzRpc)
     Ok(Shared {
         seed: settings.seed,
         port: validator.ports.rpc,
+        is_public: options.public,
         interface: Interface::ask(validator.ports.rpc).await?,
         paths: Paths::ask(&validator.client).await?,
         chain: Chain::read(&validator.client, chain_id, raw, accounts).await?,
@@ -202,7 +219,7 @@ impl Client {
         let begun = Instant::now();
         let reply = timeout(ANSWER_LIMIT, self.http.get(&path)).await;
         self.shared.took(begun, "a page");
-        if let Err(wrong) = in_words(reply).and_then(|reply| fuzz::check_page(&reply).map(drop)) {
+        if let Err(wrong) = in_words(reply).and_then(|reply| self.shared.check_page(&path, &reply)) {
             self.shared.found(Finding { wrong, what: "a page".to_owned(), place: (self.number, count), sent: path.into_bytes() });
         }
     }
@@ -238,6 +255,15 @@ impl Shared {
     fn take(&self) -> bool {
         self.requests.fetch_add(1, Relaxed);
         self.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
+
+    fn check_page(&self, path: &str, reply: &Reply) -> Result<(), String> {
+        match fuzz::check_page(reply)? {
+            status if self.is_public && fuzz::is_operators_page(path) && status != NOT_FOUND => {
+                Err(format!("HTTP {status} for a page that is withheld: {:.300}", String::from_utf8_lossy(&reply.body)))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn took(&self, begun: Instant, what: &str) {

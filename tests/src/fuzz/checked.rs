@@ -10,6 +10,9 @@ const DOCUMENT: &str = include_str!("../../../docs/json-rpc.md");
 /// What a JSON-RPC answer may come with: well, silence, unreadable, too slow to arrive, too large, not JSON, too many.
 const STATUSES: [u16; 6] = [200, 204, 400, 408, 413, 503];
 
+/// To a method that is not there for this client.
+const NOT_FOUND: i64 = -32_601;
+
 /// An answer over HTTP; over a WebSocket the status is made up.
 pub struct Reply {
     pub status: u16,
@@ -63,8 +66,9 @@ impl Book {
             }
             (Expected::Answers(told), Answered::Many(answers)) => Err(format!("{} answers to {} calls", answers.len(), told.len())),
             (Expected::Anything, Answered::Many(answers)) => answers.iter().map(|answer| self.response(answer, None)).collect(),
-            // A batch as a whole may be too much, and what cannot be read has no id.
-            (Expected::Answers(_) | Expected::Anything, Answered::One(answer)) => self.response(&answer, None).map(|code| vec![code]),
+            // A batch as a whole may be too much or unreadable; that is an error, which has no id.
+            (Expected::Answers(_), Answered::One(answer)) => self.response(&answer, Some(&Told::Nonsense)).map(|code| vec![code]),
+            (Expected::Anything, Answered::One(answer)) => self.response(&answer, None).map(|code| vec![code]),
         }
     }
 
@@ -84,7 +88,9 @@ impl Book {
         match told {
             Some(Told::Id(id)) if part("id").as_ref() != Some(id) => Err(format!("the id is not {id}: {}", said())),
             // A whole body that is too large or unreadable has no id to come back.
-            Some(Told::Nonsense) if code == 0 => Err(format!("nonsense is answered well: {}", said())),
+            Some(Told::Nonsense) if code == 0 => Err(format!("a result where an error belongs: {}", said())),
+            Some(Told::Withheld(id)) if part("id").as_ref() != Some(id) => Err(format!("the id is not {id}: {}", said())),
+            Some(Told::Withheld(_)) if code != NOT_FOUND => Err(format!("a method that is withheld is not answered with {NOT_FOUND}: {}", said())),
             _ => Ok(code),
         }
     }
@@ -146,5 +152,21 @@ mod tests {
         let good = r#"[{"jsonrpc":"2.0","id":1,"result":1},{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"x"}}]"#;
         assert_eq!(check(two(), 200, good), Ok(vec![0, -32_600]));
         assert!(check(two(), 200, r#"[{"jsonrpc":"2.0","id":1,"result":1}]"#).is_err());
+    }
+
+    #[test]
+    fn a_batch_as_a_whole_is_answered_with_an_error_and_never_with_one_result() {
+        let three = || Expected::Answers(vec![Told::Id(json!(1)), Told::Id(json!(2)), Told::Id(json!(3))]);
+        assert_eq!(check(three(), 200, r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32010,"message":"x"}}"#), Ok(vec![-32_010]));
+        assert!(check(three(), 200, r#"{"jsonrpc":"2.0","id":1,"result":1}"#).is_err());
+    }
+
+    #[test]
+    fn a_method_that_is_withheld_is_as_if_it_did_not_exist() {
+        let seven = || Expected::Answer(Told::Withheld(json!(7)));
+        assert_eq!(check(seven(), 200, r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"x"}}"#), Ok(vec![-32_601]));
+        for wrong in [r#"{"jsonrpc":"2.0","id":7,"result":1}"#, r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32602,"message":"x"}}"#] {
+            assert!(check(seven(), 200, wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -16,6 +16,8 @@ const BROKEN_BYTES: std::ops::Range<usize> = 1..6;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Told {
     Id(Value),
+    /// The same, of a method that this listener keeps to the operator.
+    Withheld(Value),
     /// It was no call, so it is an error.
     Nonsense,
 }
@@ -60,7 +62,7 @@ impl Request {
         let (method, params) = drawn(interface, chain, random);
         let id = id(random);
         let body = envelope(&json!(method).to_string(), params.as_deref(), Some(&id.to_string()));
-        Self { what: method.to_owned(), body: body.into(), expected: Expected::Answer(Told::Id(id)) }
+        Self { what: method.to_owned(), body: body.into(), expected: Expected::Answer(interface.told(method, id)) }
     }
 
     fn notification(interface: &Interface, chain: &Chain, random: &mut StdRng) -> Self {
@@ -125,7 +127,7 @@ impl Request {
 
 /// A method, and its parameters, bent or not.
 fn drawn(interface: &Interface, chain: &Chain, random: &mut StdRng) -> (&'static str, Option<String>) {
-    let nothing = Method { name: "eth_nothing", parameters: Vec::new() };
+    let nothing = Method { name: "eth_nothing", parameters: Vec::new(), is_withheld: false };
     let method = if random.random_bool(0.01) { &nothing } else { interface.methods.choose(random).unwrap_or(&nothing) };
     let count = random.random_range(0..=method.parameters.len());
     // All of them more often than not.
@@ -144,12 +146,11 @@ fn entry(interface: &Interface, chain: &Chain, random: &mut StdRng) -> (String, 
     let (method, params) = drawn(interface, chain, random);
     // What breaks the text of one breaks the whole batch.
     let params = params.filter(|text| serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok());
-    let method = json!(method).to_string();
     if random.random_bool(0.1) {
-        return (envelope(&method, params.as_deref(), None), None);
+        return (envelope(&json!(method).to_string(), params.as_deref(), None), None);
     }
     let id = id(random);
-    (envelope(&method, params.as_deref(), Some(&id.to_string())), Some(Told::Id(id)))
+    (envelope(&json!(method).to_string(), params.as_deref(), Some(&id.to_string())), Some(interface.told(method, id)))
 }
 
 fn envelope(method: &str, params: Option<&str>, id: Option<&str>) -> String {

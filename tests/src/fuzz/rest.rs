@@ -9,6 +9,8 @@ use super::{Chain, Reply, hostile};
 
 /// What a page may be answered with. A 500 is a mistake of the node.
 const STATUSES: [u16; 12] = [200, 202, 400, 404, 405, 408, 409, 413, 414, 415, 422, 503];
+/// Not on a public listener.
+const OPERATOR_PAGES: [&str; 2] = ["/v1/actors", "/v1/peers"];
 const QUERIES: [&str; 8] =
     ["", "?from=0&count=5", "?count=101", "?from=-1", "?from=0x1&count=", "?count=18446744073709551616", "?from=%ff&from=1", "?&&==&"];
 /// Characters of what stands in a path.
@@ -34,7 +36,12 @@ impl Paths {
     }
 }
 
-/// What is wrong with the answer to `path`; its status if nothing is.
+/// Whether `path`, with whatever query, is a page for the operator alone.
+pub fn is_operators(path: &str) -> bool {
+    OPERATOR_PAGES.contains(&path.split('?').next().unwrap_or_default())
+}
+
+/// What is wrong with the answer to a page; its status if nothing is.
 pub fn check(reply: &Reply) -> Result<u16, String> {
     let Reply { status, body } = reply;
     if !STATUSES.contains(status) {

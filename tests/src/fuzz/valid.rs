@@ -3,7 +3,7 @@
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Map, Value, json};
 
-use super::{chain, chain::Chain};
+use super::{chain, chain::Chain, overridden};
 
 const TAGS: [&str; 5] = ["latest", "earliest", "pending", "safe", "finalized"];
 const TRACERS: [&str; 2] = ["callTracer", "prestateTracer"];
@@ -43,13 +43,14 @@ pub fn value(method: &str, name: &str, chain: &Chain, random: &mut StdRng) -> Op
         "subscription" => chain.filter(random),
         "options" if random.random_bool(0.5) => json!(random.random_bool(0.5)),
         "options" => log_filter(chain, random),
-        "stateOverride" | "blockOverride" => json!({}),
-        "config" => tracing(random),
+        "stateOverride" => overridden::accounts(chain, random),
+        "blockOverride" => overridden::block(chain, random),
+        "config" => tracing(chain, random),
         _ => return None,
     })
 }
 
-fn one(from: &[&str], random: &mut StdRng) -> Value {
+pub(super) fn one(from: &[&str], random: &mut StdRng) -> Value {
     json!(from.choose(random))
 }
 
@@ -99,9 +100,10 @@ fn log_filter(chain: &Chain, random: &mut StdRng) -> Value {
 /// Of what geth knows, any part.
 fn call(chain: &Chain, random: &mut StdRng) -> Value {
     let place = random.random_range(0..chain::CONTRACTS.len());
+    let to = if random.random_bool(0.75) { json!(chain::contract(place)) } else { json!(overridden::address(chain, random)) };
     let all = [
         ("from", chain.address(random)),
-        ("to", json!(chain::contract(place))),
+        ("to", to),
         ("gas", one(&GAS, random)),
         ("gasPrice", quantity(random, 10_000_000_000)),
         ("maxFeePerGas", quantity(random, 10_000_000_000)),
@@ -126,7 +128,7 @@ fn call(chain: &Chain, random: &mut StdRng) -> Value {
     Value::Object(all.into_iter().filter(|(name, _)| random.random_bool(share(name))).map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-fn tracing(random: &mut StdRng) -> Value {
+fn tracing(chain: &Chain, random: &mut StdRng) -> Value {
     let flag = |random: &mut StdRng| json!(random.random_bool(0.5));
     let all = [
         ("tracer", one(&TRACERS, random)),
@@ -137,19 +139,21 @@ fn tracing(random: &mut StdRng) -> Value {
         ("disableStorage", flag(random)),
         ("enableReturnData", flag(random)),
         ("limit", json!(random.random_range(0..10_000))),
+        ("stateOverrides", overridden::accounts(chain, random)),
+        ("blockOverrides", overridden::block(chain, random)),
     ];
     Value::Object(all.into_iter().filter(|_| random.random_bool(0.4)).map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-fn quantity(random: &mut StdRng, below: u64) -> Value {
+pub(super) fn quantity(random: &mut StdRng, below: u64) -> Value {
     json!(format!("{:#x}", random.random_range(0..below)))
 }
 
-fn word(random: &mut StdRng) -> Value {
+pub(super) fn word(random: &mut StdRng) -> Value {
     json!(format!("{:#066x}", random.random_range(0..10u64)))
 }
 
-fn hex(random: &mut StdRng, bytes: std::ops::Range<usize>) -> Value {
+pub(super) fn hex(random: &mut StdRng, bytes: std::ops::Range<usize>) -> Value {
     let count = random.random_range(bytes);
     let bytes: Vec<u8> = (0..count).map(|_| random.random()).collect();
     json!(format!("0x{}", hex::encode(bytes)))

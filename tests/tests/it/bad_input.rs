@@ -185,7 +185,13 @@ fn campaign(validators: usize) -> Settings {
 /// `tests campaign fuzz-rpc` goes on for longer.
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_hostile_requests_are_answered_by_the_book_and_the_node_goes_on() {
-    let report = fuzz_rpc(&campaign(1), FuzzRpc { length: secs(60), requests: 4_000, clients: 4 }).await.unwrap();
+    let report = fuzz_rpc(&campaign(1), FuzzRpc { length: secs(60), requests: 4_000, clients: 4, public: false }).await.unwrap();
+    assert!(report.failures().is_empty(), "{}", report.table());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_public_listener_answers_hostile_requests_by_the_book_and_none_of_what_it_withholds() {
+    let report = fuzz_rpc(&campaign(1), FuzzRpc { length: secs(30), requests: 2_000, clients: 4, public: true }).await.unwrap();
     assert!(report.failures().is_empty(), "{}", report.table());
 }
 
