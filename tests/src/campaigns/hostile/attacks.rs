@@ -1,6 +1,9 @@
-//! The attacks.
+//! The attacks. Each takes so long from when all that it sends is signed.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Result;
 use primitives::Address;
@@ -16,8 +19,8 @@ use crate::fuzz::{LOOPER, RECURSOR, RETURNER, REVERTER, contract_of};
 
 /// Accounts of attacks that need only a few. The first one floods, and each other attack has its own.
 pub const GANG: u32 = 33;
-const LOOPING: std::ops::Range<usize> = 1..17;
-const HOARDING: std::ops::Range<usize> = 17..33;
+pub const LOOPING: std::ops::Range<usize> = 1..17;
+pub const HOARDING: std::ops::Range<usize> = 17..33;
 /// Transactions that each of them has ready.
 const LOOPS: u64 = 40;
 const HOARDS: u64 = 200;
@@ -52,7 +55,7 @@ impl Target {
 }
 
 /// One account: more than anybody may have waiting, gaps, replacements that pay and that do not, what is known, what pays nothing.
-pub async fn one_account(target: Target, gang: Arc<Vec<Wallet>>, until: Instant) -> Result<Outcomes> {
+pub async fn one_account(target: Target, gang: Arc<Vec<Wallet>>, length: Duration) -> Result<Outcomes> {
     let sign = move || -> Result<_> {
         let flooder = &gang[0];
         let many = |nonces: std::ops::Range<u64>, change: fn(Order) -> Order| -> Result<Vec<String>> {
@@ -69,6 +72,7 @@ pub async fn one_account(target: Target, gang: Arc<Vec<Wallet>>, until: Instant)
         Ok(([good, behind, paying, free].concat(), again))
     };
     let (once, again) = tokio::task::spawn_blocking(sign).await??;
+    let until = Instant::now() + length;
     let mut outcomes = flood(target.port, once, until).await?;
     while Instant::now() < until {
         outcomes.add(flood(target.port, again.clone(), until).await?);
@@ -96,17 +100,21 @@ pub async fn many_accounts(target: Target, signed: Vec<String>, until: Instant) 
 }
 
 /// Every block full of one loop that spends all its gas.
-pub async fn loops(target: Target, gang: Arc<Vec<Wallet>>, until: Instant) -> Result<Outcomes> {
+pub async fn loops(target: Target, gang: Arc<Vec<Wallet>>, length: Duration) -> Result<Outcomes> {
     let order = move |nonce| Order { to: contract_of(LOOPER), gas: target.gas_limit, ..target.transfer(nonce) };
-    let outcomes = flood(target.port, ready(gang, LOOPING, LOOPS, order).await?, until).await?;
+    let signed = ready(gang, LOOPING, LOOPS, order).await?;
+    let until = Instant::now() + length;
+    let outcomes = flood(target.port, signed, until).await?;
     tokio::time::sleep_until(until.into()).await;
     Ok(outcomes)
 }
 
 /// Transfers that reserve all the gas of a block, use next to nothing, and pay more than the bystander.
-pub async fn hoarders(target: Target, gang: Arc<Vec<Wallet>>, until: Instant) -> Result<Outcomes> {
+pub async fn hoarders(target: Target, gang: Arc<Vec<Wallet>>, length: Duration) -> Result<Outcomes> {
     let order = move |nonce| Order { gas: target.gas_limit, tip: 2 * TIP, ..target.transfer(nonce) };
-    let outcomes = flood(target.port, ready(gang, HOARDING, HOARDS, order).await?, until).await?;
+    let signed = ready(gang, HOARDING, HOARDS, order).await?;
+    let until = Instant::now() + length;
+    let outcomes = flood(target.port, signed, until).await?;
     tokio::time::sleep_until(until.into()).await;
     Ok(outcomes)
 }

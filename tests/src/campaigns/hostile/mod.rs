@@ -5,7 +5,10 @@
 //!   quiet | one account | many accounts | loops | hoarders | calls
 //!           each for so long; blocks, bystander and memory are looked at all the time
 //! ```
+//!
+//! It fails when a bystander is not served, and when an attack did not take place.
 
+mod aim;
 mod attacker;
 mod attacks;
 mod bystander;
@@ -20,6 +23,7 @@ use std::{
 use anyhow::Result;
 use primitives::{Address, U256};
 use rand::{SeedableRng, rngs::StdRng};
+use serde_json::json;
 
 use super::{SETTLE_LIMIT, START_LIMIT, Settings, check, observe};
 use crate::{
@@ -57,6 +61,7 @@ pub struct Hostile {
 
 /// Runs one attack after the other on one network.
 pub async fn hostile(settings: &Settings, options: &Hostile) -> Result<Report> {
+    let wanted = aim::wanted(options.only.as_deref())?;
     let mut report = Report::of("hostile");
     let crowd = Arc::new(Wallet::many("crowd", options.accounts)?);
     let gang = Arc::new(Wallet::many("gang", attacks::GANG)?);
@@ -68,7 +73,7 @@ pub async fn hostile(settings: &Settings, options: &Hostile) -> Result<Report> {
     let observer = observe(&network, settings.seed).await?;
     let target = Target { port: network.validators[0].ports.rpc, chain_id: network.genesis.chain_id, gas_limit: network.genesis.gas_limit };
     let mut bystander = Bystander::new(honest, target, network.validators[0].client.clone());
-    let is_wanted = |name: &str| options.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+    let is_wanted = |name: &str| wanted.contains(&name);
     let until = || Instant::now() + options.length;
 
     watched(&network, "quiet", &mut bystander, &mut report, async {
@@ -77,20 +82,24 @@ pub async fn hostile(settings: &Settings, options: &Hostile) -> Result<Report> {
     })
     .await?;
     if is_wanted("one account") {
-        let attack = attacks::one_account(target, gang.clone(), until());
+        let attack = attacks::one_account(target, gang.clone(), options.length);
         watched(&network, "one account", &mut bystander, &mut report, attack).await?;
+        took_place(&network, "one account", &gang[..1], &mut report).await;
     }
     if is_wanted("many accounts") {
         let signed = attacks::sign_crowd(target, crowd.clone()).await?;
         watched(&network, "many accounts", &mut bystander, &mut report, attacks::many_accounts(target, signed, until())).await?;
+        took_place(&network, "many accounts", &crowd, &mut report).await;
     }
     if is_wanted("loops") {
-        let attack = attacks::loops(target, gang.clone(), until());
+        let attack = attacks::loops(target, gang.clone(), options.length);
         watched(&network, "loops", &mut bystander, &mut report, attack).await?;
+        took_place(&network, "loops", &gang[attacks::LOOPING], &mut report).await;
     }
     if is_wanted("hoarders") {
-        let attack = attacks::hoarders(target, gang.clone(), until());
+        let attack = attacks::hoarders(target, gang.clone(), options.length);
         watched(&network, "hoarders", &mut bystander, &mut report, attack).await?;
+        took_place(&network, "hoarders", &gang[attacks::HOARDING], &mut report).await;
     }
     if is_wanted("calls") {
         watched(&network, "calls", &mut bystander, &mut report, attacks::calls(target, until())).await?;
@@ -140,11 +149,15 @@ async fn watched(
     let moments: Vec<_> = network.history.moments(0, from).into_iter().filter(|at| *at <= until).collect();
     show_blocks(name, &moments, from, until, report);
     show_experience(name, &experience, report);
+    experience.failures(until.duration_since(from)).into_iter().for_each(|failure| report.fail(format!("{name}: {failure}")));
     report.figure(format!("{name}: memory of the largest validator"), memory, "MiB");
     for (outcome, count) in &outcomes.by_name {
         report.figure(format!("{name}: {outcome}"), *count as f64, "");
     }
     outcomes.wrong.iter().for_each(|wrong| report.fail(format!("{name}: {wrong}")));
+    for aim in aim::aims(name).iter().filter(|aim| !aim.is_met(&outcomes)) {
+        report.fail(format!("{name}: the attack did not take place: no outcome is {aim:?}, of {:?}", outcomes.by_name));
+    }
     if MEMORY_LIMIT_MIB < memory {
         report.fail(format!("{name}: a validator took {memory:.0} MiB; the bound is {MEMORY_LIMIT_MIB} MiB"));
     }
@@ -162,14 +175,31 @@ fn show_blocks(name: &str, moments: &[Instant], from: Instant, until: Instant, r
 }
 
 fn show_experience(name: &str, experience: &Experience, report: &mut Report) {
-    let Experience { finalities, heights, late, refused } = experience;
-    report.figure(format!("{name}: a bystander's transactions"), finalities.len() as f64, "");
-    report.figure(format!("{name}: submit to receipt, p50"), ms(quantile(finalities, 500)), "ms");
-    report.with_goal(format!("{name}: submit to receipt, longest"), ms(quantile(finalities, 1_000)), "ms", Goal::AtMost(4_000.0));
-    report.with_goal(format!("{name}: submit to receipt, later than {} s", bystander::WAIT.as_secs()), *late as f64, "", Goal::AtMost(0.0));
-    report.figure(format!("{name}: eth_blockNumber, p50"), ms(quantile(heights, 500)), "ms");
-    report.with_goal(format!("{name}: eth_blockNumber, p99"), ms(quantile(heights, 990)), "ms", Goal::AtMost(500.0));
-    refused.iter().for_each(|refusal| report.fail(format!("{name}: the bystander hears: {refusal}")));
+    let (finalities, heights) = (experience.waits_for_receipts(), experience.waits_for_heights());
+    report.figure(format!("{name}: a bystander's transactions"), experience.finalities.len() as f64, "");
+    report.figure(format!("{name}: submit to receipt, p50"), ms(quantile(&finalities, 500)), "ms");
+    report.with_goal(format!("{name}: submit to receipt, longest"), ms(quantile(&finalities, 1_000)), "ms", Goal::AtMost(4_000.0));
+    report.with_goal(format!("{name}: submit to receipt, later than {} s", bystander::WAIT.as_secs()), experience.late as f64, "", Goal::AtMost(0.0));
+    report.figure(format!("{name}: eth_blockNumber, p50"), ms(quantile(&heights, 500)), "ms");
+    report.with_goal(format!("{name}: eth_blockNumber, p99"), ms(quantile(&heights, 990)), "ms", Goal::AtMost(500.0));
+    report.figure(format!("{name}: eth_blockNumber, not answered"), experience.unanswered.len() as f64, "");
+}
+
+/// Something that `attackers` sent is in a block: what a rule of the pool kept out, or let in for nothing, filled none.
+async fn took_place(network: &Network, name: &str, attackers: &[Wallet], report: &mut Report) {
+    let client = &network.validators[0].client;
+    let mined = async || {
+        for attacker in attackers {
+            let nonce = client.call("eth_getTransactionCount", json!([attacker.address(), "latest"])).await.ok()?;
+            if nonce != "0x0" {
+                return Some(());
+            }
+        }
+        None
+    };
+    if let Err(error) = eventually("a transaction of the attack is in a block", GAP_LIMIT, mined).await {
+        report.fail(format!("{name}: the attack did not take place: {error:#}"));
+    }
 }
 
 /// All that the bystander sent is final, and no actor was restarted.
