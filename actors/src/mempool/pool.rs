@@ -84,6 +84,9 @@ pub struct Pool {
     next_arrival: u64,
     /// Wei per gas of the next block.
     base_fee: u64,
+    /// What the worst queue is worth, if nothing has changed since somebody found no room; so that a flood of cheap ones is not
+    /// held against every queue again.
+    floor: Option<Worth>,
 }
 
 #[derive(Debug, Default)]
@@ -107,7 +110,7 @@ struct Entry {
 
 impl Pool {
     pub fn new(limits: Limits, base_fee: u64) -> Self {
-        Self { limits, queues: HashMap::new(), by_hash: HashMap::new(), bytes: 0, next_arrival: 0, base_fee }
+        Self { limits, queues: HashMap::new(), by_hash: HashMap::new(), bytes: 0, next_arrival: 0, base_fee, floor: None }
     }
 
     pub fn len(&self) -> usize {
@@ -136,6 +139,7 @@ impl Pool {
         let mut leaving = self.victims(&pooled, sender)?;
         leaving.insert(0, (address, nonce));
         let displaced = Displaced(leaving.iter().filter_map(|(sender, nonce)| self.remove(sender, *nonce)).map(|gone| gone.hash).collect());
+        self.floor = None;
         self.bytes += pooled.bytes;
         self.by_hash.insert(pooled.hash, (address, nonce));
         let queue = self.queues.entry(address).or_default();
@@ -182,7 +186,7 @@ impl Pool {
     /// Returns what can never be executed any more.
     pub fn committed(&mut self, senders: impl IntoIterator<Item = (Address, Sender)>, base_fee: u64) -> Vec<B256> {
         self.pass_by();
-        self.base_fee = base_fee;
+        (self.base_fee, self.floor) = (base_fee, None);
         let mut gone = Vec::new();
         for (address, sender) in senders {
             let Some(queue) = self.queues.get_mut(&address) else { continue };
@@ -196,6 +200,7 @@ impl Pool {
 
     /// A sender whose account others say is different.
     pub fn refresh(&mut self, address: &Address, sender: Sender) {
+        self.floor = None;
         if let Some(queue) = self.queues.get_mut(address) {
             queue.sender = sender;
         }
@@ -286,7 +291,7 @@ impl Pool {
     }
 
     /// Who must leave so that `incoming` finds room: the last of the worst queues, each of which is worth less than it.
-    fn victims(&self, incoming: &Pooled, sender: Sender) -> Result<Vec<(Address, u64)>, Rejected> {
+    fn victims(&mut self, incoming: &Pooled, sender: Sender) -> Result<Vec<(Address, u64)>, Rejected> {
         let (address, nonce) = (incoming.transaction.signer(), incoming.transaction.nonce());
         let replaced = self.queues.get(&address).and_then(|queue| queue.by_nonce.get(&nonce)).map_or((0, 0), |entry| (1, entry.pooled.bytes));
         let (mut count, mut bytes) = (self.by_hash.len() - replaced.0, self.bytes - replaced.1 + incoming.bytes);
@@ -298,10 +303,12 @@ impl Pool {
         let next = queue.map_or(sender.nonce, |queue| queue.first_gap_from(sender.nonce));
         let front = queue.and_then(|queue| queue.front()).filter(|front| front.transaction.nonce() < nonce).unwrap_or(incoming);
         let offered = worth(nonce <= next, front, incoming, self.base_fee);
+        if self.floor.is_some_and(|floor| offered <= floor) {
+            return Err(Rejected::Full);
+        }
         let last = |(sender, queue): (&Address, &Queue)| {
             let (nonce, entry) = queue.by_nonce.iter().next_back()?;
-            let worth = worth(queue.is_gapless(), queue.front()?, &entry.pooled, self.base_fee);
-            Some(Reverse((worth, entry.pooled.hash, *sender, *nonce, entry.pooled.bytes)))
+            Some(Reverse((queue.worth(self.base_fee)?, entry.pooled.hash, *sender, *nonce, entry.pooled.bytes)))
         };
         let others = self.queues.iter().filter(|(sender, _)| **sender != address);
         // Nearly always one leaves, so they are not put in order.
@@ -312,10 +319,15 @@ impl Pool {
             (count, bytes) = (count - 1, bytes - freed);
             victims.push((sender, nonce));
         }
-        if is_full(count, bytes) { Err(Rejected::Full) } else { Ok(victims) }
+        if !is_full(count, bytes) {
+            return Ok(victims);
+        }
+        self.floor = self.queues.values().filter_map(|queue| queue.worth(self.base_fee)).min();
+        Err(Rejected::Full)
     }
 
     fn remove(&mut self, sender: &Address, nonce: u64) -> Option<Pooled> {
+        self.floor = None;
         let queue = self.queues.get_mut(sender)?;
         let pooled = queue.by_nonce.remove(&nonce)?.pooled;
         queue.announced = queue.announced.min(nonce);
@@ -367,6 +379,12 @@ impl Queue {
 
     fn front(&self) -> Option<&Pooled> {
         self.by_nonce.first_key_value().map(|(_, entry)| &entry.pooled)
+    }
+
+    /// What its last transaction is worth to the pool.
+    fn worth(&self, base_fee: u64) -> Option<Worth> {
+        let (_, last) = self.by_nonce.last_key_value()?;
+        Some(worth(self.is_gapless(), self.front()?, &last.pooled, base_fee))
     }
 
     /// Whether all of it is executable one after the other.

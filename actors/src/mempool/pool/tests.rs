@@ -120,6 +120,27 @@ fn what_waits_behind_a_front_that_nobody_executes_gives_way_whatever_it_offers()
 }
 
 #[test]
+fn who_found_no_room_finds_it_as_soon_as_something_changed() {
+    let full = || {
+        let mut pool = pool_of(&[(1, 0, 30), (2, 0, 30), (3, 0, 30), (4, 0, 30)]);
+        assert_eq!([5, 6].map(|sender| pool.insert(pooled(sender, 0, 20), RICH)), [Err(Rejected::Full), Err(Rejected::Full)]);
+        pool
+    };
+    let mut pool = full();
+    pool.discard(&[pooled(1, 0, 30).hash]);
+    assert_eq!(pool.insert(pooled(5, 0, 20), RICH), Ok(Displaced::default()), "one left");
+    let mut pool = full();
+    pool.refresh(&Address::repeat_byte(2), Sender { nonce: 5, ..RICH });
+    assert_eq!(pool.insert(pooled(5, 0, 20), RICH), Ok(Displaced(vec![pooled(2, 0, 30).hash])), "one cannot be executed");
+    let mut pool = full();
+    assert_eq!(pool.insert(pooled(5, 0, 31), RICH).map(|displaced| displaced.0.len()), Ok(1), "one that offers more");
+    assert_eq!(pool.insert(pooled(6, 0, 31), RICH).map(|displaced| displaced.0.len()), Ok(1), "and another");
+    let mut pool = full();
+    pool.committed([], 30);
+    assert_eq!(pool.insert(pooled(5, 0, 31), RICH).map(|displaced| displaced.0.len()), Ok(1), "another base fee");
+}
+
+#[test]
 fn a_replacement_pays_a_tenth_more() {
     let mut pool = pool_of(&[(1, 0, 100)]);
     assert_eq!(pool.insert(pooled(1, 0, 109), RICH), Err(Rejected::Underpriced { fee_needed: 110, tip_needed: 110 }));
