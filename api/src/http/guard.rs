@@ -60,7 +60,7 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     let is_preflight = request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     // The browser itself keeps a stranger's page from reading a response, but not from using a WebSocket.
     if !is_allowed && (is_preflight || request.headers().contains_key(header::UPGRADE)) {
-        return (StatusCode::FORBIDDEN, "this Origin may not call this node; add it to api.cors_origins\n").into_response();
+        return (StatusCode::FORBIDDEN, "this Origin may not call this node; add it to rpc.origins\n").into_response();
     }
     let mut response = if is_preflight { preflight() } else { next.run(request).await };
     response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));

@@ -1,6 +1,7 @@
 //! JSON-RPC and pages over HTTP and WebSocket.
 
 mod guard;
+mod ids;
 mod limited;
 mod pages;
 mod ready;

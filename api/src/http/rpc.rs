@@ -17,7 +17,7 @@ use jsonrpsee::{
 use serde::de::IgnoredAny;
 use tokio::time::timeout;
 
-use super::{State, limited::later, pages, websocket};
+use super::{State, ids, limited::later, pages, websocket};
 use crate::{
     Backend, config,
     error::{LIMIT_EXCEEDED, SERVER_ERROR},
@@ -58,6 +58,9 @@ fn allowance(extensions: &Extensions) -> Allowance {
 
 /// What JSON-RPC says to a whole body, whatever it came in.
 pub(super) async fn answer<B: Backend>(parts: Parts, body: Bytes, calls: Service<B>) -> Response {
+    if !ids::are_good(&body) {
+        return refuse(StatusCode::OK, INVALID_REQUEST_CODE, ids::ADVICE);
+    }
     let batch = BatchRequestConfig::Limit(config::MAX_BATCH);
     let request = Request::from_parts(parts, HttpBody::new(Body::from(body.clone())));
     let mut response = call_with_service(request, batch, config::MAX_BODY_BYTES as u32, calls).await.map(Body::new);

@@ -52,10 +52,12 @@ impl Class {
         if CALLS.iter().any(|beginning| method.starts_with(beginning)) { Self::Calls } else { Self::Reads }
     }
 
-    /// The class of an HTTP request; none where its content is counted instead, call by call.
+    /// The class of an HTTP request; none where its content is counted instead, call by call, and for probes.
     pub fn of_request(method: &Method, path: &str) -> Option<Self> {
         match (method, path) {
             (&Method::POST, "/") => None,
+            // Who asks whether the node is well shares an address with those who ask it for other things.
+            (&Method::GET | &Method::HEAD, "/livez" | "/readyz" | "/health") => None,
             (&Method::POST, "/v1/transactions") => Some(Self::Submits),
             (_, "/v1/blocks" | "/v1/evidence") => Some(Self::Calls),
             _ => Some(Self::Reads),
@@ -93,6 +95,7 @@ mod tests {
     #[test]
     fn json_rpc_is_counted_by_its_calls_and_everything_else_by_its_requests() {
         assert_eq!(Class::of_request(&Method::POST, "/"), None);
+        assert_eq!(Class::of_request(&Method::GET, "/readyz"), None);
         assert_eq!(Class::of_request(&Method::GET, "/"), Some(Class::Reads));
         assert_eq!(Class::of_request(&Method::POST, "/v1/transactions"), Some(Class::Submits));
         assert_eq!(Class::of_request(&Method::GET, "/v1/blocks"), Some(Class::Calls));

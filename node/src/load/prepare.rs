@@ -12,7 +12,7 @@ use super::{
     fees::Fees,
     funding::fund,
     plan::{Kind, Order, Plan},
-    signing::{Deed, Recipe, TRANSFER_GAS, deed},
+    signing::{Deed, Recipe, TRANSFER_GAS, deed, recipient},
     token,
 };
 use crate::exit::Failure;
@@ -38,7 +38,11 @@ pub async fn prepare(chain: &Chain, accounts: &Accounts, plan: &Plan, say: &mut 
     let addresses = accounts.addresses();
     let gas = match token {
         None => TRANSFER_GAS,
-        Some(token) => estimate(chain, addresses[0], &deed(plan.kind, Some(token), addresses[1 % addresses.len()], 0)).await?,
+        Some(token) => {
+            // The first unit that an account gets takes the most gas.
+            let to = plan.recipients.map_or(addresses[1 % addresses.len()], recipient);
+            estimate(chain, addresses[0], &deed(plan.kind, Some(token), to, 0)).await?
+        }
     };
     chain.level(0).await?;
     Ok(Recipe {

@@ -173,6 +173,11 @@ impl Report {
             let failure = Failure::runtime("no transaction became final");
             return Err(failure.remedy("the errors above say why the nodes refused them"));
         }
+        let Checks { receipts_failed: failed, receipts_read: read, .. } = self.checks;
+        if 0 < failed {
+            let failure = Failure::runtime(format!("{failed} of {read} receipts that were read say that their transaction failed"));
+            return Err(failure.remedy("debug_traceTransaction says why; the figures are those of failed transactions"));
+        }
         match self.checks.nonces_moved {
             Some(moved) if moved != self.finalised => {
                 let what = format!("{} transactions were seen in blocks, but the nonces of the accounts grew by {moved}", self.finalised);

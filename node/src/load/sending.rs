@@ -30,6 +30,10 @@ pub async fn send(chain: &Chain, tally: &Arc<Tally>, plan: &Plan, order: Order, 
     let end = begun + plan.duration + if plan.total().is_some() { LATE_LIMIT } else { Duration::ZERO };
     let mut requests = JoinSet::new();
     for request in 0.. {
+        // With all on their way there is nothing to be on time for.
+        if plan.total().is_some_and(|total| total <= request * plan.batch as u64) {
+            break;
+        }
         let due = plan.departure(request).map(|after| begun + after);
         if let Some(due) = due {
             time::sleep_until(due.into()).await;
