@@ -7,7 +7,8 @@ use std::{
     os::unix::{fs::FileExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use rand::Rng;
@@ -19,6 +20,9 @@ use crate::chain::{block, config, flushing, grow, is_whole, note, scratch, tip};
 
 const HEIGHT: u64 = 40;
 const TRIES: usize = 100;
+/// How long the engine may take to flush.
+const READY_LIMIT: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A closed chain, kept in memory to be laid out again and again.
 struct Template {
@@ -34,20 +38,26 @@ struct Contents {
 impl Template {
     /// Forty blocks, and loose batches behind each of them, all in the journal.
     fn new() -> Self {
-        Self::with(config())
+        Self::with(config(), |_| true)
     }
 
     /// The same, with most of it in tables too, to a different height in each keyspace.
     fn flushed() -> Self {
-        Self::with(flushing())
+        Self::with(flushing(), |root| has_file_in(root, "tables") && has_file_in(root, "blobs"))
     }
 
-    fn with(config: Config) -> Self {
+    /// With `config`, closed when the engine has come as far as `is_ready` wants.
+    fn with(config: Config, is_ready: impl Fn(&Path) -> bool) -> Self {
         let directory = scratch();
         let (mut writer, _) = Writer::open(directory.path(), config).unwrap();
         for height in 0..=HEIGHT {
             grow(&mut writer, height);
             writer.commit(&[note(&height.to_string())]).unwrap();
+        }
+        let begun = Instant::now();
+        while !is_ready(directory.path()) {
+            assert!(begun.elapsed() < READY_LIMIT, "nothing was flushed");
+            thread::sleep(LOOK_EVERY);
         }
         writer.close().unwrap();
         let mut files = BTreeMap::new();
@@ -246,7 +256,7 @@ impl Template {
     fn places(&self) -> Vec<Place> {
         const END_BYTES: usize = 200;
         let has = |folder: &str| self.files.keys().any(|path| path.parent().is_some_and(|parent| parent.ends_with(folder)));
-        assert!(has("tables") && has("blobs"), "nothing was flushed");
+        assert!(has("tables") && has("blobs"), "what was flushed is not there");
         let mut places = Vec::new();
         let files = self.files.iter().filter(|(path, _)| path.starts_with("ledger"));
         for (path, Contents { used, .. }) in files {
@@ -261,6 +271,12 @@ impl Template {
         }
         places
     }
+}
+
+/// Whether any folder of that name has a file, while the engine makes and removes others.
+fn has_file_in(root: &Path, folder: &str) -> bool {
+    let entries: Vec<_> = fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    entries.iter().any(|path| if path.is_dir() { has_file_in(path, folder) } else { root.ends_with(folder) })
 }
 
 /// Every file with its length.
