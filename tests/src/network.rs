@@ -62,7 +62,7 @@ pub struct Homes {
 pub struct Used {
     pub cpu: Duration,
     /// Bytes to the disk of the campaign, by whoever else writes to it too; none where the kernel does not say.
-    pub written: u64,
+    pub written: Option<u64>,
     /// Bytes to each other, TLS included.
     pub sent: f64,
 }
@@ -91,8 +91,8 @@ impl Plan {
     }
 
     fn genesis(&self) -> Result<Genesis> {
-        let intervals = (Some(self.block_interval), Some(self.empty_block_interval));
-        let genesis = development_genesis(self.validators, intervals.0, intervals.1).map_err(|failure| anyhow::anyhow!("{failure}"))?;
+        let genesis = development_genesis(self.validators, Some(self.block_interval), Some(self.empty_block_interval));
+        let genesis = genesis.map_err(|failure| anyhow::anyhow!("{failure}"))?;
         Ok(genesis.with(|genesis| {
             genesis.gas_limit = self.gas_limit.unwrap_or(genesis.gas_limit);
             self.further.iter().for_each(|further| further.put(genesis));
@@ -157,7 +157,7 @@ impl Network {
 
     /// What all validators have used since they were started.
     pub async fn used(&self) -> Result<Used> {
-        let mut used = Used { written: written_to_disk(self.directory.path()).unwrap_or_default(), ..Used::default() };
+        let mut used = Used { written: written_to_disk(self.directory.path()), ..Used::default() };
         for validator in self.validators.iter().filter(|validator| validator.is_running()) {
             used.cpu += cpu(validator.pid());
             used.sent += validator.metrics().await?.of("p2p_bytes_total", "direction=\"outbound\"");

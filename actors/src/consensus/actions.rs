@@ -13,11 +13,7 @@ use wire::{
     message::{CurrentRequest, StandingAnswer, StandingRequest, Status},
 };
 
-use super::{
-    actor::{Consensus, WORD_LIMIT},
-    mailbox::Message,
-    tasks,
-};
+use super::{actor::Consensus, mailbox::Message, tasks};
 use crate::{
     execution::Decided,
     proposals::Arrived,
@@ -117,7 +113,7 @@ impl Consensus {
         self.parts.metrics.decisions.add(1, &[KeyValue::new("origin", origin)]);
         match self.body(height, value) {
             Some(body) => {
-                self.committing = Some((height, self.parts.clock.monotonic() + WORD_LIMIT));
+                self.under_way.begin(height, self.parts.clock.monotonic());
                 tasks::commit(&self.parts, context, Decided { certificate, body }, value);
             }
             None => {

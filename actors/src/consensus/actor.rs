@@ -16,9 +16,9 @@ use storage::Undecided;
 use supervision::{ChildSpec, Context, Fault, Incarnation, Timer};
 use wire::message::{StandingAnswer, StandingRequest};
 
-use super::{ConsensusMailbox, ConsensusMetrics, ConsensusView, mailbox::Message, questions::Questions, tasks};
+use super::{ConsensusMailbox, ConsensusMetrics, ConsensusView, mailbox::Message, questions::Questions, tasks, under_way::UnderWay};
 use crate::{
-    execution::{BuiltBlock, COMMIT_LIMIT, Decided, ExecutionMailbox},
+    execution::{BuiltBlock, Decided, ExecutionMailbox},
     ledger::Ledger,
     mempool::Waiting,
     p2p::Peers,
@@ -30,8 +30,6 @@ use crate::{
 
 /// The shortest wait for a proposer that is likely to be away.
 const PROPOSE_FLOOR: Duration = Duration::from_millis(10);
-/// How long word of a commit under way is awaited before it is taken for lost: what execution may take, and the telling.
-pub(super) const WORD_LIMIT: Duration = COMMIT_LIMIT.saturating_add(Duration::from_secs(10));
 /// How long a release rests that found no room on the disk.
 const NO_SPACE_PAUSE: Duration = Duration::from_secs(1);
 /// Blocks of the height after the current one that are kept until it begins.
@@ -70,10 +68,7 @@ pub(super) struct Consensus {
     pub(super) examined: BTreeSet<(Height, B256)>,
     /// Blocks of the next height.
     early: Vec<Arrived>,
-    /// The height whose block execution is committing for this life, and until when (monotonic) word of it is awaited.
-    pub(super) committing: Option<(Height, Duration)>,
-    /// The block above it, fetched before the word came.
-    fetched: Option<Decided>,
+    pub(super) under_way: UnderWay,
     pub(super) questions: Questions,
     /// Goes out with our own question, so that an answer to an older life is not taken for ours.
     pub(super) nonce: u64,
@@ -140,8 +135,7 @@ impl Consensus {
             bodies: BTreeMap::new(),
             examined: BTreeSet::new(),
             early: Vec::new(),
-            committing: None,
-            fetched: None,
+            under_way: UnderWay::default(),
             questions: Questions::default(),
             nonce: moved_unix_ms.wrapping_mul(1_000).wrapping_add(incarnation.0),
             moved_unix_ms,
@@ -167,7 +161,7 @@ impl Consensus {
         };
         match &event {
             Event::Committed { height, .. } => self.committed(*height),
-            Event::Uncommitted { height, .. } => drop(self.committing.take_if(|(committing, _)| committing == height)),
+            Event::Uncommitted { height, .. } => self.under_way.failed(*height),
             Event::Elapsed(timer) => drop(self.timers.remove(timer)),
             Event::NotReleased { why: NotReleased::NoSpace, .. } => {
                 context.after(NO_SPACE_PAUSE, Message::Happened(Box::new(Event::Retry))).detach();
@@ -180,7 +174,7 @@ impl Consensus {
             for arrived in std::mem::take(&mut self.early) {
                 self.arrived(arrived, context)?;
             }
-            if let Some(decided) = self.fetched.take() {
+            if let Some(decided) = self.under_way.take_kept() {
                 self.fetched(decided, context)?;
             }
         }
@@ -197,7 +191,7 @@ impl Consensus {
         self.parts.metrics.height_seconds.record(now.saturating_sub(self.moved_unix_ms) as f64 / 1_000.0, &[]);
         self.moved_unix_ms = now;
         self.height = self.height.max(height.next());
-        self.committing.take_if(|(committing, _)| *committing <= height);
+        self.under_way.committed(height);
         self.bodies.retain(|(of, _), _| height < *of);
         self.examined.retain(|(of, _)| height < *of);
         self.parts.signer.committed(height);
@@ -248,11 +242,10 @@ impl Consensus {
         // Committed while an older life of ours was busy with it: only a fresh start reads the new tip. What this life has committed it
         // may not have heard yet, when it is busy.
         if self.height < certificate.height && self.height <= self.parts.ledger.tip()? {
-            let now = self.parts.clock.monotonic();
-            if self.committing.is_none_or(|(height, until)| height != self.height || until < now) {
+            if !self.under_way.is_awaited(self.height, self.parts.clock.monotonic()) {
                 return Err(Fault::new(format!("the ledger has passed height {}", self.height)));
             }
-            self.fetched = Some(Decided { certificate, body });
+            self.under_way.keep(Decided { certificate, body });
             return Ok(());
         }
         if self.height <= certificate.height {

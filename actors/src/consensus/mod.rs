@@ -20,6 +20,7 @@ mod mailbox;
 mod metrics;
 mod questions;
 mod tasks;
+mod under_way;
 mod view;
 
 pub use actor::{Parts, child};

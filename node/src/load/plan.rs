@@ -58,6 +58,11 @@ impl Plan {
         }
     }
 
+    /// Whether everything leaves with requests before number `request`; never when the network decides.
+    pub fn is_done_before(&self, request: u64) -> bool {
+        self.total().is_some_and(|total| total <= request * self.batch as u64)
+    }
+
     /// When request number `request` is due, from the start; none when the network decides.
     pub fn departure(&self, request: u64) -> Option<Duration> {
         match self.rate {
@@ -157,7 +162,10 @@ pub(crate) mod tests {
         assert_eq!((plan.total(), plan.departure(0), plan.departure(250)), (Some(500), Some(Duration::ZERO), Some(Duration::from_secs(1))));
         let batched = Plan { batch: 50, ..plan };
         assert_eq!(batched.departure(5), Some(Duration::from_secs(1)), "five batches of fifty before it");
-        assert_eq!(Plan { rate: Rate::PerSecond(0.1), ..batched }.total(), Some(1), "one at least");
+        assert_eq!((batched.is_done_before(9), batched.is_done_before(10)), (false, true));
+        let large = Plan { batch: 1_000, ..batched };
+        assert!(large.is_done_before(1) && !large.is_done_before(0), "one batch takes all, and the next is due much later");
+        assert_eq!(Plan { rate: Rate::PerSecond(0.1), ..large }.total(), Some(1), "one at least");
     }
 
     #[test]

@@ -246,6 +246,7 @@ mod tests {
         assert_eq!(code(report(|report| report.not_final = 1)), Err(ExitCode::Runtime));
         assert_eq!(code(report(|report| report.finalised = 0)), Err(ExitCode::Runtime));
         assert_eq!(code(report(|report| report.checks.nonces_moved = Some(499))), Err(ExitCode::Runtime));
+        assert_eq!(code(report(|report| report.checks.receipts_failed = 1)), Err(ExitCode::Runtime));
         assert_eq!(code(report(|report| (report.not_final, report.interrupted) = (9, true))), Ok(()), "stopped early is no failure");
     }
 

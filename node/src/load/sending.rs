@@ -31,7 +31,7 @@ pub async fn send(chain: &Chain, tally: &Arc<Tally>, plan: &Plan, order: Order, 
     let mut requests = JoinSet::new();
     for request in 0.. {
         // With all on their way there is nothing to be on time for.
-        if plan.total().is_some_and(|total| total <= request * plan.batch as u64) {
+        if plan.is_done_before(request) {
             break;
         }
         let due = plan.departure(request).map(|after| begun + after);

@@ -98,7 +98,9 @@ async fn on_validators(plan: &Plan, options: &Costs, case: &Case, random: &mut S
     let count = number(&found, "/finalised")?.max(1.0);
     sample.insert(CPU, ms(after.cpu - before.cpu) / count);
     sample.insert(WIRE, (after.sent - before.sent) / count);
-    sample.insert(DISK, (after.written - before.written) as f64 / count);
+    if let (Some(after), Some(before)) = (after.written, before.written) {
+        sample.insert(DISK, (after - before) as f64 / count);
+    }
     let memory = network.validators.iter().map(|validator| rss_mib(validator.pid())).fold(0.0, f64::max);
     sample.insert(MEMORY, memory);
     if let Some(fork) = network.history.forks().first() {

@@ -68,7 +68,9 @@ async fn measure(network: &Network, length: Duration, report: &mut Report) -> Re
     report.figure("between two blocks at validator 0, longest", ms(quantile(&between, 1_000)), "ms");
     report.figure("CPU for one height, all validators", for_one(ms(cpu)), "ms");
     report.figure("sent between all validators for one height", for_one(now.sent - used.sent), "B");
-    report.figure("written to the disk for one height", for_one((now.written - used.written) as f64), "B");
+    if let (Some(now), Some(before)) = (now.written, used.written) {
+        report.figure("written to the disk for one height", for_one((now - before) as f64), "B");
+    }
     report.figure("CPU of all validators", cpu.as_secs_f64() / until.duration_since(from).as_secs_f64(), "cores");
     report.figure("memory of a validator after the run", memory(network), "MiB");
     for (what, name) in [("database commit", "storage_commit_seconds"), ("block commit", "execution_commit_seconds")] {
