@@ -148,7 +148,7 @@ impl<M: Message> Address<M> {
     /// What a limit that ended means: `up` when the actor lives.
     fn late(&self, up: AskError) -> AskError {
         match self.mailbox.vitals.state() {
-            ChildState::Running | ChildState::Stopping => up,
+            ChildState::Running | ChildState::Recovering | ChildState::Stopping => up,
             state if state.is_over() => AskError::Stopped,
             _ => AskError::Restarting,
         }

@@ -16,6 +16,30 @@ impl Default for Budget {
     }
 }
 
+/// What the dynamic children of one parent may need together: the more there are, the more.
+///
+/// A few that crash in a loop spend their own budgets and end alone; when most of many do, the parent is at fault and
+/// is restarted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupBudget {
+    pub restarts: usize,
+    /// As many more for each child there is.
+    pub per_child: usize,
+    pub window: Duration,
+}
+
+impl Default for GroupBudget {
+    fn default() -> Self {
+        GroupBudget { restarts: 20, per_child: 5, window: Duration::from_secs(60) }
+    }
+}
+
+impl GroupBudget {
+    pub(crate) fn for_children(&self, children: usize) -> Budget {
+        Budget { restarts: self.restarts.saturating_add(self.per_child.saturating_mul(children)), window: self.window }
+    }
+}
+
 /// What was spent of a budget.
 #[derive(Debug, Default)]
 pub(crate) struct Spending(VecDeque<Duration>);

@@ -1,14 +1,16 @@
 //! What the supervisor remembers of a child.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ractor::ActorCell;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use crate::budget::Spending;
 use crate::exit::ExitReason;
 use crate::fence::Incarnation;
-use crate::mailbox::Port;
+use crate::mailbox::{Leaving, Port};
 use crate::policy::History;
 use crate::pulse::Pulse;
 use crate::snapshot::ChildState;
@@ -25,13 +27,20 @@ pub(crate) struct Child {
     pub farewell: Vec<Farewell>,
     /// The incarnation that owns this child, for dynamic ones.
     pub parent: Option<(ChildId, Incarnation)>,
+    /// The index of the group it was declared in.
+    pub group: Option<usize>,
     pub name: String,
     pub phase: Phase,
     pub history: History,
-    /// Whether it has been ready once: what `after` waits for.
+    /// Whether it has been ready once: what `after` waits for. Forgotten when its group falls.
     pub was_ready: bool,
+    /// Who suspended it, until it is resumed.
+    pub held_by: Option<String>,
     /// `handled` at its last exit.
     pub handled_before: u64,
+    /// The dynamic children it has now, and the restarts they have spent together.
+    pub offspring: usize,
+    pub offspring_spending: Spending,
 }
 
 pub(crate) enum Phase {
@@ -40,6 +49,11 @@ pub(crate) enum Phase {
     Starting {
         since: Instant,
         starter: AbortHandle,
+    },
+    /// Handles messages and has not said that it is ready.
+    Recovering {
+        cell: ActorCell,
+        since: Instant,
     },
     Running(ActorCell),
     Suspended(ActorCell),
@@ -51,13 +65,35 @@ pub(crate) enum Phase {
     },
 }
 
+/// An incarnation that was told to go, or was killed.
 pub(crate) struct Leave {
     pub cell: ActorCell,
+    pub stage: Stage,
+    /// When this stage began.
     pub since: Instant,
-    pub killed: Option<Instant>,
     pub reason: ExitReason,
-    /// Whether it may come back.
-    pub returns: bool,
+    pub then: Then,
+}
+
+/// How far somebody who leaves has come; each stage has its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Handles what waits.
+    Draining,
+    /// Finishes the message in hand and says goodbye.
+    Stopping,
+    Killed,
+}
+
+/// What follows when somebody who leaves has gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// It is over.
+    End,
+    /// It comes back as soon as its edges allow.
+    Return,
+    /// It broke: policy, backoff and budget decide.
+    Judge,
 }
 
 impl Child {
@@ -68,11 +104,15 @@ impl Child {
             launch: spec.launch,
             farewell: spec.farewell,
             parent,
+            group: None,
             name,
             phase: Phase::Waiting,
             history: History::default(),
             was_ready: false,
+            held_by: None,
             handled_before: 0,
+            offspring: 0,
+            offspring_spending: Spending::default(),
         }
     }
 
@@ -108,17 +148,48 @@ impl Child {
     /// The runner of the present incarnation, once it has started.
     pub fn cell(&self) -> Option<&ActorCell> {
         match &self.phase {
-            Phase::Running(cell) | Phase::Suspended(cell) | Phase::Leaving(Leave { cell, .. }) => Some(cell),
+            Phase::Running(cell) | Phase::Suspended(cell) | Phase::Recovering { cell, .. } | Phase::Leaving(Leave { cell, .. }) => Some(cell),
             _ => None,
         }
     }
+
+    /// Fences the present incarnation and ends it without asking. `false`: there is none that has started.
+    pub fn kill(&mut self, reason: ExitReason, then: Then) -> bool {
+        let Some(cell) = self.cell().cloned() else { return false };
+        self.fence();
+        cell.kill();
+        self.enter(Phase::Leaving(Leave { cell, stage: Stage::Killed, since: Instant::now(), reason, then }));
+        true
+    }
+
+    /// Tells the present incarnation to go. `false`: there is none that has started.
+    pub fn dismiss(&mut self, how: Leaving, reason: ExitReason, then: Then) -> bool {
+        let Some(cell) = self.cell().cloned() else { return false };
+        let stage = if how == Leaving::Drained { Stage::Draining } else { Stage::Stopping };
+        self.enter(Phase::Leaving(Leave { cell, stage, since: Instant::now(), reason, then }));
+        self.port.leave(how);
+        true
+    }
+
+    /// How long somebody who leaves may stay in `stage`.
+    pub fn limit_of(&self, stage: Stage) -> Duration {
+        match stage {
+            Stage::Draining => self.rules.drain_limit,
+            Stage::Stopping => self.rules.stop_limit,
+            Stage::Killed => KILL_LIMIT,
+        }
+    }
 }
+
+/// How long a killed incarnation may take to be gone before it counts as blocked.
+const KILL_LIMIT: Duration = Duration::from_millis(500);
 
 impl Phase {
     fn state(&self) -> ChildState {
         match self {
             Phase::Waiting => ChildState::Waiting,
             Phase::Starting { .. } => ChildState::Starting,
+            Phase::Recovering { .. } => ChildState::Recovering,
             Phase::Running(_) => ChildState::Running,
             Phase::Suspended(_) => ChildState::Suspended,
             Phase::BackingOff => ChildState::Restarting,

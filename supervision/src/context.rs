@@ -17,6 +17,7 @@ use crate::panics::{caught, caught_async};
 use crate::pulse::Pulse;
 use crate::runner::Seat;
 use crate::shared::Shared;
+use crate::supervisor::Command;
 use crate::task::TaskHandle;
 use crate::timer::Timer;
 use crate::trace::life_span;
@@ -65,6 +66,13 @@ impl<M: Message> Context<M> {
     /// For effects outside the actor: refuse them when [`Fence::is_current`] says that this incarnation is stale.
     pub fn fence(&self) -> Fence {
         self.address.fence()
+    }
+
+    /// Says that this incarnation is ready, so that those that need it may go on; see
+    /// [`ChildSpec::says_when_ready`](crate::ChildSpec::says_when_ready).
+    pub fn ready(&self) {
+        self.address.mailbox().vitals.say_ready(self.incarnation);
+        self.shared.command(Command::Ready { child: self.child, incarnation: self.incarnation });
     }
 
     /// This actor is done: it ends after the message in hand. What waits is left; a permanent child comes back.

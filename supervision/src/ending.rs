@@ -4,9 +4,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use rand::Rng;
-use tokio::time::Instant;
 
-use crate::child::{Child, ChildId, Leave, Phase};
+use crate::child::{Child, ChildId, Phase, Then};
 use crate::events::EventKind;
 use crate::exit::{EXIT_ESCALATED, Escalation, ExitReason};
 use crate::family::Family;
@@ -26,9 +25,12 @@ impl Family {
         }
         match &child.phase {
             Phase::Leaving(leave) => {
-                let (returns, told) = (leave.returns, leave.reason.clone());
-                let reason = if reason == ExitReason::Stopped { told } else { reason };
-                self.left(id, reason, returns);
+                let (then, told) = (leave.then, leave.reason.clone());
+                let reason = match reason {
+                    ExitReason::Stopped | ExitReason::Killed { .. } => told,
+                    own => own,
+                };
+                self.left(id, reason, then);
             }
             _ => self.exit(id, reason),
         }
@@ -59,14 +61,20 @@ impl Family {
         }
         self.tell(id, EventKind::Exited { reason: reason.clone() });
         self.end_dynamic_children_of(id);
+        if decision != Decision::End {
+            self.book_with_parent(id);
+        }
         match decision {
-            Decision::Retry(delay) => self.back_off(id, delay),
+            Decision::Retry(delay) => {
+                self.back_off(id, delay);
+                self.spread(id);
+            }
             Decision::End => self.over(id, &reason, false),
-            Decision::GiveUp => self.give_up(id, &reason),
+            Decision::GiveUp => self.give_up(id, &reason, jitter),
         }
     }
 
-    fn back_off(&mut self, id: ChildId, delay: Duration) {
+    pub fn back_off(&mut self, id: ChildId, delay: Duration) {
         let Some(child) = self.children.get_mut(&id) else { return };
         let incarnation = child.incarnation();
         child.port.vitals().restarts.fetch_add(1, Relaxed);
@@ -82,13 +90,16 @@ impl Family {
         }
     }
 
-    /// The budget is spent. A dynamic child ends alone; for a static one the tree gives up, and its siblings run on.
-    fn give_up(&mut self, id: ChildId, reason: &ExitReason) {
+    /// The budget is spent. A dynamic child ends alone; a static one takes its group with it, and where there is none
+    /// left the tree gives up, and its siblings run on.
+    fn give_up(&mut self, id: ChildId, reason: &ExitReason, jitter: f64) {
         let Some(child) = self.children.get(&id) else { return };
         if child.parent.is_some() {
             return self.over(id, reason, true);
         }
-        self.escalate(id, reason, "the restart budget is spent");
+        if !self.fall_with_group(id, reason, jitter) {
+            self.escalate(id, reason, "the restart budget is spent");
+        }
     }
 
     /// Ends a child for good and tells whoever runs the tree.
@@ -116,31 +127,42 @@ impl Family {
         }
         self.end_dynamic_children_of(id);
         self.note_over(id);
-        if is_dynamic {
-            self.children.remove(&id);
+        if is_dynamic && let Some(child) = self.children.remove(&id) {
+            self.count_offspring(&child, -1);
             self.shared.registry.retire(id);
         }
     }
 
     /// Tells a living incarnation to go; the tick sees to it that it does within its stop limit.
-    pub fn leave(&mut self, id: ChildId, how: Leaving, reason: ExitReason, returns: bool) {
+    pub fn leave(&mut self, id: ChildId, how: Leaving, reason: ExitReason, then: Then) {
         let Some(child) = self.children.get_mut(&id) else { return };
-        let Some(cell) = child.cell().cloned() else { return };
-        child.enter(Phase::Leaving(Leave { cell, since: Instant::now(), killed: None, reason, returns }));
-        child.port.leave(how);
-        self.tell(id, EventKind::Leaving);
+        if child.dismiss(how, reason, then) {
+            self.tell(id, EventKind::Leaving);
+        }
     }
 
     /// Somebody who was told to go has gone.
-    pub fn left(&mut self, id: ChildId, reason: ExitReason, returns: bool) {
+    pub fn left(&mut self, id: ChildId, reason: ExitReason, then: Then) {
+        if then == Then::Judge {
+            return self.exit(id, reason);
+        }
         let Some(child) = self.children.get_mut(&id) else { return };
         child.fence();
         child.port.vitals().note_exit(reason.clone());
         self.tell(id, EventKind::Exited { reason: reason.clone() });
         self.end_dynamic_children_of(id);
-        match self.children.get_mut(&id) {
-            Some(child) if returns && self.stopping.is_none() => child.enter(Phase::Waiting),
+        match self.children.get(&id) {
+            Some(_) if then == Then::Return && self.stopping.is_none() => self.wait(id),
             _ => self.over(id, &reason, false),
+        }
+    }
+
+    /// It is down and comes back as soon as its edges allow; a dynamic child has none.
+    fn wait(&mut self, id: ChildId) {
+        let Some(child) = self.children.get_mut(&id) else { return };
+        child.enter(Phase::Waiting);
+        if child.parent.is_some() && child.held_by.is_none() {
+            self.start(id);
         }
     }
 
@@ -151,9 +173,9 @@ impl Family {
     pub fn end_child(&mut self, id: ChildId, how: Leaving) {
         let Some(child) = self.children.get(&id) else { return };
         match &child.phase {
-            Phase::Running(_) => self.leave(id, how, ExitReason::Stopped, false),
+            Phase::Running(_) | Phase::Recovering { .. } => self.leave(id, how, ExitReason::Stopped, Then::End),
             // What it needs is down, so it cannot handle what waits.
-            Phase::Suspended(_) => self.leave(id, Leaving::AtOnce, ExitReason::Stopped, false),
+            Phase::Suspended(_) => self.leave(id, Leaving::AtOnce, ExitReason::Stopped, Then::End),
             Phase::Starting { starter, .. } => {
                 starter.abort();
                 child.fence();
@@ -162,7 +184,7 @@ impl Family {
             Phase::Waiting | Phase::BackingOff => self.over(id, &ExitReason::Stopped, false),
             Phase::Leaving(_) => {
                 if let Some(Child { phase: Phase::Leaving(leave), .. }) = self.children.get_mut(&id) {
-                    leave.returns = false;
+                    leave.then = Then::End;
                 }
             }
             Phase::Over { .. } => {}
@@ -177,8 +199,8 @@ impl Family {
 
     /// A parent's end is its dynamic children's end.
     fn end_dynamic_children_of(&mut self, id: ChildId) {
-        let is_dynamic = self.children.get(&id).is_some_and(|child| child.parent.is_some());
-        if is_dynamic {
+        let has_some = self.children.get(&id).is_some_and(|child| child.offspring > 0);
+        if !has_some {
             return;
         }
         for child in self.dynamic_children_of(id) {

@@ -27,6 +27,8 @@ pub struct Event {
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum EventKind {
     Starting,
+    /// It handles messages and has not said that it is ready.
+    Recovering,
     Ready,
     Exited {
         reason: ExitReason,
@@ -38,6 +40,10 @@ pub enum EventKind {
     /// It lives on and handles nothing, because something it needs is down.
     Suspended {
         need: String,
+    },
+    /// It lives on and handles nothing, because it was told to.
+    Held {
+        by: String,
     },
     Resumed,
     /// It was told to leave.
@@ -51,8 +57,29 @@ pub enum EventKind {
     },
     /// An incarnation that had been given up has finally gone.
     AbandonedGone,
+    /// The budget of this child is spent; its group starts afresh after this long.
+    GroupFell {
+        group: String,
+        delay_ms: u64,
+    },
     Escalated {
         reason: String,
+    },
+    /// The supervisor itself panicked; everybody is started anew.
+    SupervisorPanicked {
+        message: String,
+        place: Option<String>,
+    },
+    /// What a probe reads has not moved within its limit.
+    Stalled {
+        probe: String,
+        value: u64,
+        unchanged_ms: u64,
+    },
+    /// It moves again.
+    MovesAgain {
+        probe: String,
+        value: u64,
     },
     /// A task of this incarnation panicked. The incarnation lives on.
     TaskPanicked {

@@ -19,24 +19,41 @@ pub enum ExitReason {
     Stopped,
     /// Something it needs went down.
     NeedsDown { need: String },
-    /// It panicked. `place` is known where the process' panic hook calls [`crate::note_panic`].
-    Panic { message: String, place: Option<String>, during: String, times_in_a_row: u32 },
+    /// A sibling ended, and the group's strategy or budget took this one with it.
+    FellWith { sibling: String },
+    /// Its dynamic children came back too often, all together.
+    ChildrenFailed { restarts: u64, window_ms: u64 },
+    /// It was told to leave and to come back.
+    Restarted { by: String },
+    /// It panicked. Where the process' panic hook calls [`crate::note_panic`], `place` is known, and with
+    /// `RUST_BACKTRACE` set the `backtrace` too.
+    Panic { message: String, place: Option<String>, backtrace: Option<String>, during: String, times_in_a_row: u32 },
     /// It returned an error.
     Fault { error: String, during: String, times_in_a_row: u32 },
     /// Its factory or `started` failed, by error or panic.
     StartFailed { error: String },
     /// Its factory or `started` did not return in time.
     StartLate { limit_ms: u64 },
+    /// It started and did not say that it is ready in time.
+    ReadyLate { limit_ms: u64 },
     /// It was busy, or deaf to pings, beyond its limit.
     Hung { during: String, busy_ms: u64, limit_ms: u64 },
-    /// It vanished without a word; the runtime dropped it.
-    Killed,
+    /// It was told to leave, did not in time, and was killed.
+    StopLate { limit_ms: u64 },
+    /// It was ended without being asked.
+    Killed { by: String },
 }
 
 impl ExitReason {
     /// Whether it ended as it should.
     pub fn is_normal(&self) -> bool {
-        matches!(self, ExitReason::Done | ExitReason::Stopped | ExitReason::NeedsDown { .. })
+        use ExitReason::{Done, FellWith, NeedsDown, Restarted, Stopped};
+        matches!(self, Done | Stopped | NeedsDown { .. } | FellWith { .. } | Restarted { .. })
+    }
+
+    /// Ended by the supervisor itself, for a reason it has told already.
+    pub(crate) fn killed_by_supervisor() -> Self {
+        ExitReason::Killed { by: "the supervisor".to_owned() }
     }
 
     /// The message that was in hand, for reasons that can be blamed on one.
@@ -62,7 +79,12 @@ impl fmt::Display for ExitReason {
             ExitReason::Done => write!(f, "done"),
             ExitReason::Stopped => write!(f, "stopped"),
             ExitReason::NeedsDown { need } => write!(f, "stopped because {need} is down"),
-            ExitReason::Panic { message, place, during, times_in_a_row } => {
+            ExitReason::FellWith { sibling } => write!(f, "fell with {sibling}"),
+            ExitReason::ChildrenFailed { restarts, window_ms } => {
+                write!(f, "its children needed more than {restarts} restarts within {window_ms} ms")
+            }
+            ExitReason::Restarted { by } => write!(f, "restarted by {by}"),
+            ExitReason::Panic { message, place, during, times_in_a_row, .. } => {
                 write!(f, "panic in {during}: {message}")?;
                 if let Some(place) = place {
                     write!(f, " at {place}")?;
@@ -78,7 +100,9 @@ impl fmt::Display for ExitReason {
             ExitReason::Hung { during, busy_ms, limit_ms } => {
                 write!(f, "hung in {during} for {busy_ms} ms (limit {limit_ms} ms)")
             }
-            ExitReason::Killed => write!(f, "killed"),
+            ExitReason::ReadyLate { limit_ms } => write!(f, "did not say that it is ready within {limit_ms} ms"),
+            ExitReason::StopLate { limit_ms } => write!(f, "did not leave within {limit_ms} ms and was killed"),
+            ExitReason::Killed { by } => write!(f, "killed by {by}"),
         }
     }
 }

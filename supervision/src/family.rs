@@ -1,11 +1,11 @@
 //! The supervisor's state: the children, and what follows from the news about them.
 //!
 //! ```text
-//!   Waiting --needs up--> Starting --ready--> Running <--> Suspended        (something it needs is down)
-//!      ^                     |                   |
-//!      |                     +-----> exit <------+--> Leaving --> Waiting   (the same, for those that do not suspend)
-//!      +--- BackingOff <-------------+                        \-> Over      (told to stop)
-//!                                    +--> Over (done, or given up and escalated)
+//!   Waiting --needs up--> Starting --> Recovering --ready--> Running <--> Suspended   (something it needs is down)
+//!      ^                     |             |                    |
+//!      |                     +---------> exit <-----------------+--> Leaving --> Waiting   (for those that do not suspend)
+//!      +--- BackingOff <------------------+                                 \-> Over      (told to stop)
+//!                                         +--> Over (done, or given up and escalated)
 //! ```
 //! [`Family::reconcile`] looks at every static child after each piece of news and moves it to where its edges say.
 
@@ -18,12 +18,16 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::time::Instant;
 
-use crate::child::{Child, ChildId, Phase};
+use crate::budget::Spending;
+use crate::child::{Child, ChildId, Phase, Then};
 use crate::events::EventKind;
 use crate::exit::ExitReason;
+use crate::falls::Fall;
 use crate::fence::Incarnation;
+use crate::group::Clan;
 use crate::hang::Punctuality;
 use crate::mailbox::Leaving;
+use crate::order::Orders;
 use crate::pulse::Pulse;
 use crate::registry::Row;
 use crate::runner::Seat;
@@ -38,32 +42,43 @@ pub(crate) struct Family {
     pub start_order: Vec<ChildId>,
     pub stop_order: Vec<ChildId>,
     names: BTreeMap<String, ChildId>,
+    pub clans: Vec<Clan>,
+    pub falls: Vec<Fall>,
     pub me: Option<ActorRef<Command>>,
     pub dice: StdRng,
     pub epoch: Instant,
     pub punctuality: Punctuality,
     pub stopping: Option<Stopping>,
+    /// The panics of the supervisor itself.
+    pub own_spending: Spending,
 }
 
 impl Family {
-    pub fn new(shared: Arc<Shared>, children: Vec<Child>, start_order: &[usize], stop_order: &[usize], seed: u64, tick: Duration) -> Self {
+    pub fn new(shared: Arc<Shared>, children: Vec<Child>, mut clans: Vec<Clan>, orders: &Orders, seed: u64, tick: Duration) -> Self {
         let id = |i: usize| ChildId(i as u64);
+        for (index, clan) in start_order_of_clans(&children, &orders.start, &clans).into_iter().enumerate() {
+            clans[index].children = clan;
+        }
         let names = children.iter().enumerate().map(|(i, child)| (child.name.clone(), id(i))).collect();
         let children: BTreeMap<_, _> = children.into_iter().enumerate().map(|(i, child)| (id(i), child)).collect();
         for (id, child) in &children {
-            shared.registry.add(*id, row(child, None));
+            let group = child.group.map(|group| clans[group].name.clone());
+            shared.registry.add(*id, row(child, None, group));
         }
         Family {
             shared,
             children,
-            start_order: start_order.iter().copied().map(id).collect(),
-            stop_order: stop_order.iter().copied().map(id).collect(),
+            start_order: orders.start.iter().copied().map(id).collect(),
+            stop_order: orders.stop.iter().copied().map(id).collect(),
             names,
+            clans,
+            falls: Vec::new(),
             me: None,
             dice: StdRng::seed_from_u64(seed),
             epoch: Instant::now(),
             punctuality: Punctuality::new(tick),
             stopping: None,
+            own_spending: Spending::default(),
         }
     }
 
@@ -80,18 +95,31 @@ impl Family {
         if self.stopping.is_some() {
             return self.advance_stop();
         }
-        for id in self.start_order.clone() {
-            let missing = self.missing_need(id);
-            let first_turn = self.has_its_turn(id);
-            let Some(child) = self.children.get(&id) else { continue };
-            match (&child.phase, missing) {
-                (Phase::Waiting, None) if first_turn => self.start(id),
-                (Phase::Running(_), Some(need)) if child.rules.suspends => self.suspend(id, need),
-                (Phase::Running(_), Some(need)) => self.leave(id, Leaving::AtOnce, ExitReason::NeedsDown { need }, true),
-                (Phase::Suspended(_), None) => self.resume(id),
-                _ => {}
-            }
+        if !self.falls.is_empty() {
+            self.advance_falls();
         }
+        for id in self.start_order.clone() {
+            self.settle(id);
+        }
+    }
+
+    fn settle(&mut self, id: ChildId) {
+        let missing = self.missing_need(id);
+        let Some(child) = self.children.get(&id) else { return };
+        let held_by = child.held_by.clone();
+        match (&child.phase, missing, held_by) {
+            (Phase::Waiting, None, None) if self.has_its_turn(id) && !self.is_falling(id) => self.start(id),
+            (Phase::Running(_), Some(need), _) if child.rules.suspends => self.suspend(id, EventKind::Suspended { need }),
+            (Phase::Running(_), None, Some(by)) => self.suspend(id, EventKind::Held { by }),
+            (Phase::Running(_) | Phase::Recovering { .. }, Some(need), _) => self.need_is_down(id, need),
+            (Phase::Suspended(_), Some(need), _) if !child.rules.suspends => self.need_is_down(id, need),
+            (Phase::Suspended(_), None, None) => self.resume(id),
+            _ => {}
+        }
+    }
+
+    fn need_is_down(&mut self, id: ChildId, need: String) {
+        self.leave(id, Leaving::AtOnce, ExitReason::NeedsDown { need }, Then::Return);
     }
 
     /// Something that `id` needs and that does not run.
@@ -110,6 +138,12 @@ impl Family {
         self.children.get(self.names.get(name)?)
     }
 
+    /// A child by its name; dynamic ones are searched for.
+    pub fn find(&self, name: &str) -> Option<ChildId> {
+        let dynamic = || self.children.iter().find(|(_, child)| child.name == name).map(|(id, _)| *id);
+        self.names.get(name).copied().or_else(dynamic)
+    }
+
     pub fn tell(&self, id: ChildId, kind: EventKind) {
         if let Some(child) = self.children.get(&id) {
             self.shared.events.tell(&child.name, child.incarnation().0, kind);
@@ -117,12 +151,13 @@ impl Family {
     }
 
     /// Begins a new incarnation. The start runs in a task of its own; its end comes back as a command.
-    fn start(&mut self, id: ChildId) {
+    pub fn start(&mut self, id: ChildId) {
         let (Some(me), Some(child)) = (self.me.clone(), self.children.get_mut(&id)) else { return };
         let vitals = child.port.vitals().clone();
         let incarnation = vitals.fence.begin();
         let pulse = Pulse::new(vitals.epoch, child.rules.hang_limit);
         vitals.set_pulse(pulse.clone());
+        vitals.not_ready();
         let seat = Seat {
             child: id,
             name: child.name.as_str().into(),
@@ -151,12 +186,29 @@ impl Family {
         }
         match outcome {
             Ok(cell) => {
-                child.was_ready = true;
-                child.port.vitals().ready();
-                child.enter(Phase::Running(cell));
-                self.tell(id, EventKind::Ready);
+                let is_ready = child.rules.ready_limit.is_none() || child.port.vitals().said_ready(incarnation);
+                child.enter(Phase::Recovering { cell, since: Instant::now() });
+                match is_ready {
+                    true => self.ready(id, incarnation),
+                    false => self.tell(id, EventKind::Recovering),
+                }
             }
             Err(reason) => self.exit(id, reason),
+        }
+    }
+
+    /// A child says, or its start has shown, that it is ready.
+    pub fn ready(&mut self, id: ChildId, incarnation: Incarnation) {
+        let Some(child) = self.children.get_mut(&id).filter(|child| child.incarnation() == incarnation) else { return };
+        let Phase::Recovering { cell, .. } = &child.phase else { return };
+        let cell = cell.clone();
+        child.was_ready = true;
+        child.port.vitals().ready();
+        child.enter(Phase::Running(cell));
+        self.tell(id, EventKind::Ready);
+        let held_by = self.children.get(&id).and_then(|child| child.held_by.clone());
+        if let Some(by) = held_by {
+            self.suspend(id, EventKind::Held { by });
         }
     }
 
@@ -166,21 +218,21 @@ impl Family {
             return;
         }
         child.enter(Phase::Waiting);
-        if child.parent.is_some() && self.stopping.is_none() {
+        if child.parent.is_some() && child.held_by.is_none() && self.stopping.is_none() {
             self.start(id);
         }
     }
 
-    fn suspend(&mut self, id: ChildId, need: String) {
+    pub fn suspend(&mut self, id: ChildId, event: EventKind) {
         let Some(child) = self.children.get_mut(&id) else { return };
         let Phase::Running(cell) = &child.phase else { return };
         let cell = cell.clone();
         child.port.pause(true);
         child.enter(Phase::Suspended(cell));
-        self.tell(id, EventKind::Suspended { need });
+        self.tell(id, event);
     }
 
-    fn resume(&mut self, id: ChildId) {
+    pub fn resume(&mut self, id: ChildId) {
         let Some(child) = self.children.get_mut(&id) else { return };
         let Phase::Suspended(cell) = &child.phase else { return };
         let cell = cell.clone();
@@ -196,7 +248,8 @@ impl Family {
             is_open.then(|| owner.name.clone())
         });
         let is_orphan = parent.is_none();
-        self.shared.registry.add(id, row(&child, parent));
+        self.count_offspring(&child, 1);
+        self.shared.registry.add(id, row(&child, parent, None));
         self.children.insert(id, child);
         if is_orphan {
             return self.over(id, &ExitReason::Stopped, false);
@@ -230,6 +283,19 @@ fn kill(outcome: Result<ActorCell, ExitReason>) {
     }
 }
 
-fn row(child: &Child, parent: Option<String>) -> Row {
-    Row { name: child.name.clone(), parent, rules: child.rules.clone(), port: child.port.clone() }
+/// The children of each group, in start order.
+fn start_order_of_clans(children: &[Child], start: &[usize], clans: &[Clan]) -> Vec<Vec<ChildId>> {
+    let mut ordered = vec![Vec::new(); clans.len()];
+    for index in start {
+        let mut group = children[*index].group;
+        while let Some(clan) = group {
+            ordered[clan].push(ChildId(*index as u64));
+            group = clans[clan].parent;
+        }
+    }
+    ordered
+}
+
+fn row(child: &Child, parent: Option<String>, group: Option<String>) -> Row {
+    Row { name: child.name.clone(), parent, group, rules: child.rules.clone(), port: child.port.clone() }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::chaos::{FaultInjection, InjectError};
+use crate::chaos::{FaultInjection, FaultKind, InjectError};
 use crate::events::EventKind;
 use crate::shared::Shared;
+use crate::supervisor::Command;
 
 /// Arms and disarms faults, where the tree's configuration allows it.
 #[derive(Clone)]
@@ -14,11 +15,16 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Arms a fault. Refused unless [`crate::Config::chaos`] is set.
+    /// Arms a fault. Refused unless [`crate::Config::chaos`] is set. The tree's own name stands for its supervisor, which
+    /// can only be made to panic, at once.
     pub fn inject(&self, fault: FaultInjection) -> Result<(), InjectError> {
         let FaultInjection { child, kind, on } = fault;
         if !self.enabled {
             return Err(InjectError::Disabled);
+        }
+        if child == self.shared.registry.tree && kind == FaultKind::Panic {
+            self.shared.command(Command::Panic);
+            return Ok(());
         }
         let what = format!("{kind:?} on {on:?}");
         let armed = self.shared.registry.find(&child, |row| {

@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::child::{ChildId, Leave, Phase};
+use crate::child::{Child, ChildId, Phase, Stage, Then};
 use crate::events::EventKind;
 use crate::exit::ExitReason;
 use crate::family::Family;
 use crate::hang::{Verdict, judge};
+use crate::mailbox::Leaving;
+use crate::runner::STOPPING;
 use crate::snapshot::millis;
-
-/// How long a killed incarnation may take to be gone before it counts as blocked.
-pub(crate) const KILL_LIMIT: Duration = Duration::from_millis(500);
+use crate::stopping::Deadline;
 
 /// What a tick finds.
 enum Finding {
     Hung { busy: Duration, limit: Duration },
     StartLate,
+    ReadyLate,
     LeaveLate,
-    Blocked,
 }
 
 impl Family {
@@ -31,29 +31,23 @@ impl Family {
             match finding {
                 Finding::Hung { busy, limit } => self.replace_hung(id, busy, limit),
                 Finding::StartLate => self.give_up_start(id),
-                Finding::LeaveLate => self.kill_late(id),
-                Finding::Blocked => self.abandon(id),
+                Finding::ReadyLate => self.give_up_recovery(id),
+                Finding::LeaveLate => self.hurry(id),
             }
         }
+        self.look_at_progress();
     }
 
     fn look(&self, id: ChildId, on_time: bool) -> Option<Finding> {
         // A late judge condemns nobody for hanging, and gives starts and stops twice their time: those must end.
         let patience = if on_time { 1 } else { 2 };
+        let is_over = |since: &Instant, limit: Duration| since.elapsed() > limit.saturating_mul(patience);
         let child = self.children.get(&id)?;
         match &child.phase {
-            Phase::Running(_) | Phase::Suspended(_) if !on_time => None,
-            Phase::Running(_) | Phase::Suspended(_) => match judge(&child.pulse().signs()) {
-                Verdict::Fine => None,
-                Verdict::Ping => {
-                    child.port.ping();
-                    None
-                }
-                Verdict::Hung { busy, limit } => Some(Finding::Hung { busy, limit }),
-            },
-            Phase::Starting { since, .. } => (since.elapsed() > child.rules.start_limit.saturating_mul(patience)).then_some(Finding::StartLate),
-            Phase::Leaving(Leave { killed: Some(killed), .. }) => (killed.elapsed() > KILL_LIMIT * patience).then_some(Finding::Blocked),
-            Phase::Leaving(leave) => (leave.since.elapsed() > child.rules.stop_limit.saturating_mul(patience)).then_some(Finding::LeaveLate),
+            Phase::Starting { since, .. } => is_over(since, child.rules.start_limit).then_some(Finding::StartLate),
+            Phase::Leaving(leave) => is_over(&leave.since, child.limit_of(leave.stage)).then_some(Finding::LeaveLate),
+            Phase::Recovering { since, .. } if is_over(since, child.rules.ready_limit.unwrap_or(Duration::MAX)) => Some(Finding::ReadyLate),
+            Phase::Running(_) | Phase::Suspended(_) | Phase::Recovering { .. } if on_time => hung(child),
             _ => None,
         }
     }
@@ -89,6 +83,12 @@ impl Family {
         }
     }
 
+    fn give_up_recovery(&mut self, id: ChildId) {
+        let Some(child) = self.children.get_mut(&id) else { return };
+        let reason = ExitReason::ReadyLate { limit_ms: millis(child.rules.ready_limit.unwrap_or_default()) };
+        child.kill(reason, Then::Judge);
+    }
+
     fn escalate_stuck(&mut self, id: ChildId, reason: ExitReason) {
         if let Some(child) = self.children.get(&id) {
             child.fence();
@@ -97,25 +97,49 @@ impl Family {
         self.escalate(id, &reason, "an exclusive actor is stuck");
     }
 
-    fn kill_late(&mut self, id: ChildId) {
-        self.note_late(id);
+    /// Somebody who leaves has spent the time of this stage: on to the next.
+    fn hurry(&mut self, id: ChildId) {
         let Some(child) = self.children.get_mut(&id) else { return };
-        child.fence();
-        if let Phase::Leaving(leave) = &mut child.phase {
-            leave.cell.kill();
-            leave.killed = Some(Instant::now());
+        let Phase::Leaving(leave) = &mut child.phase else { return };
+        let is_drained = child.port.vitals().pulse().doing() == STOPPING;
+        match leave.stage {
+            Stage::Draining => {
+                (leave.stage, leave.since) = (Stage::Stopping, Instant::now());
+                if !is_drained {
+                    child.port.leave(Leaving::AtOnce);
+                    self.note_missed(id, Deadline::Drain);
+                }
+            }
+            Stage::Stopping => {
+                let limit = child.rules.drain_limit + child.rules.stop_limit;
+                let then = leave.then;
+                child.kill(ExitReason::StopLate { limit_ms: millis(limit) }, then);
+                self.note_missed(id, Deadline::Stop);
+            }
+            Stage::Killed => self.abandon(id),
         }
     }
 
     /// Not even a kill moved it: its thread is blocked. It is fenced, so it can do no harm but hold what it holds.
     fn abandon(&mut self, id: ChildId) {
-        self.note_abandoned(id);
+        self.note_missed(id, Deadline::Kill);
         let Some(child) = self.children.get(&id) else { return };
         let Phase::Leaving(leave) = &child.phase else { return };
-        let (returns, exclusive) = (leave.returns, child.rules.exclusive);
-        match returns && exclusive && self.stopping.is_none() {
-            true => self.escalate_stuck(id, ExitReason::Killed),
-            false => self.left(id, ExitReason::Killed, returns),
+        let (then, reason) = (leave.then, leave.reason.clone());
+        match then != Then::End && child.rules.exclusive && self.stopping.is_none() {
+            true => self.escalate_stuck(id, reason),
+            false => self.left(id, reason, then),
         }
+    }
+}
+
+fn hung(child: &Child) -> Option<Finding> {
+    match judge(&child.pulse().signs()) {
+        Verdict::Fine => None,
+        Verdict::Ping => {
+            child.port.ping();
+            None
+        }
+        Verdict::Hung { busy, limit } => Some(Finding::Hung { busy, limit }),
     }
 }

@@ -11,10 +11,16 @@ pub(crate) struct Node<'a> {
     pub door: bool,
 }
 
+/// Static children, by the order of their declaration, in the order in which they start, and stop.
+pub(crate) struct Orders {
+    pub start: Vec<usize>,
+    pub stop: Vec<usize>,
+}
+
 /// A tree that cannot be ordered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TreeError {
-    #[error("two children are named {name}")]
+    #[error("two children or groups are named {name}")]
     Twice { name: String },
     #[error("{child} waits for {missing}, which does not exist")]
     Unknown { child: String, missing: String },
@@ -24,7 +30,8 @@ pub enum TreeError {
 
 /// The indices of `nodes` in start order. Where the edges leave a choice, the order of declaration decides.
 pub(crate) fn start_order(nodes: &[Node<'_>]) -> Result<Vec<usize>, TreeError> {
-    let index = index(nodes)?;
+    names_are_unique(nodes)?;
+    let index = nodes.iter().enumerate().map(|(i, node)| (node.name, i)).collect();
     let mut waits = Vec::with_capacity(nodes.len());
     for node in nodes {
         waits.push(edges(node, &index)?);
@@ -49,14 +56,13 @@ pub(crate) fn stop_order(nodes: &[Node<'_>], start_order: &[usize]) -> Vec<usize
     doors.into_iter().chain(rest).collect()
 }
 
-fn index<'a>(nodes: &[Node<'a>]) -> Result<BTreeMap<&'a str, usize>, TreeError> {
-    let mut index = BTreeMap::new();
-    for (i, node) in nodes.iter().enumerate() {
-        if index.insert(node.name, i).is_some() {
-            return Err(TreeError::Twice { name: node.name.to_owned() });
-        }
+/// Refuses a name that occurs twice.
+pub(crate) fn names_are_unique<'a>(nodes: impl IntoIterator<Item = &'a Node<'a>>) -> Result<(), TreeError> {
+    let mut names = BTreeSet::new();
+    match nodes.into_iter().find(|node| !names.insert(node.name)) {
+        Some(node) => Err(TreeError::Twice { name: node.name.to_owned() }),
+        None => Ok(()),
     }
-    Ok(index)
 }
 
 fn edges(node: &Node<'_>, index: &BTreeMap<&str, usize>) -> Result<BTreeSet<usize>, TreeError> {

@@ -1,24 +1,37 @@
 //! Catching a panic in a future, with its message and, where known, its place.
 
 use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
+use crate::exit::ExitReason;
+
 thread_local! {
-    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+    static NOTED: RefCell<Noted> = const { RefCell::new(Noted { place: None, backtrace: None }) };
 }
 
-/// Remembers where this thread panics. To be called by the process' panic hook, which is not ours to install:
+/// What a panic hook knows and an unwound stack does not.
+#[derive(Debug, Default)]
+struct Noted {
+    place: Option<String>,
+    backtrace: Option<String>,
+}
+
+/// Remembers where this thread panics, with a backtrace if `RUST_BACKTRACE` asks for one. To be called by the
+/// process' panic hook, which is not ours to install:
 ///
 /// ```
 /// std::panic::set_hook(Box::new(|info| supervision::note_panic(info)));
 /// ```
 pub fn note_panic(info: &PanicHookInfo<'_>) {
     let place = info.location().map(|at| format!("{}:{}:{}", at.file(), at.line(), at.column()));
-    PLACE.with(|slot| *slot.borrow_mut() = place);
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    NOTED.with(|noted| *noted.borrow_mut() = Noted { place, backtrace });
 }
 
 /// A panic that was caught.
@@ -26,9 +39,16 @@ pub fn note_panic(info: &PanicHookInfo<'_>) {
 pub(crate) struct Caught {
     pub message: String,
     pub place: Option<String>,
+    pub backtrace: Option<String>,
 }
 
 impl Caught {
+    /// This panic as the end of an incarnation that had the message `during` in hand.
+    pub fn reason(self, during: &str) -> ExitReason {
+        let Caught { message, place, backtrace } = self;
+        ExitReason::Panic { message, place, backtrace, during: during.to_owned(), times_in_a_row: 1 }
+    }
+
     fn from_payload(payload: Box<dyn Any + Send>) -> Self {
         let message = payload
             .downcast_ref::<&'static str>()
@@ -37,7 +57,8 @@ impl Caught {
             .unwrap_or_else(|| "a panic without words".to_owned());
         // A payload may panic when dropped; that one is not worth anybody's life.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-        Caught { message, place: PLACE.with(|slot| slot.borrow_mut().take()) }
+        let Noted { place, backtrace } = NOTED.with(RefCell::take);
+        Caught { message, place, backtrace }
     }
 }
 

@@ -100,12 +100,12 @@ mod tests {
     }
 
     fn panic(during: &str) -> ExitReason {
-        ExitReason::Panic { message: "boom".into(), place: None, during: during.into(), times_in_a_row: 1 }
+        ExitReason::Panic { message: "boom".into(), place: None, backtrace: None, during: during.into(), times_in_a_row: 1 }
     }
 
     #[test]
     fn a_killed_child_is_no_normal_exit() {
-        assert_eq!(decide(Restart::Transient, &ExitReason::Killed), Decision::Retry(Duration::ZERO));
+        assert_eq!(decide(Restart::Transient, &ExitReason::Killed { by: "the runtime".into() }), Decision::Retry(Duration::ZERO));
     }
 
     #[test]

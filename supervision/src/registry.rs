@@ -26,6 +26,7 @@ struct Inner {
 pub(crate) struct Row {
     pub name: String,
     pub parent: Option<String>,
+    pub group: Option<String>,
     pub rules: Arc<Rules>,
     pub port: Arc<dyn Port>,
 }

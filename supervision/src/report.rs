@@ -19,6 +19,8 @@ pub struct ShutdownReport {
 pub struct StopLine {
     pub child: String,
     pub took_ms: u64,
+    /// It did not handle all that waited within its drain limit; the rest are dead letters.
+    pub undrained: bool,
     /// It did not stop within its limit and was killed.
     pub late: bool,
     /// It did not even react to that: its thread is still blocked.

@@ -26,6 +26,9 @@ use crate::spec::Boxed;
 use crate::supervisor::Command;
 use crate::trace::message_span;
 
+/// What an incarnation does in an ordered stop, after the mailbox was drained.
+pub(crate) const STOPPING: &str = "stopping";
+
 /// Messages handled before others on this thread, and a ping, get their turn.
 const BATCH: usize = 64;
 
@@ -118,9 +121,9 @@ impl<A: Actor> Life<A> {
         let actor = pulse.clone().scope(start(factory, incarnation, &mut context)).instrument(span).await?;
         pulse.end();
         if !mailbox.attach(incarnation, bell) {
-            return Err(ExitReason::Killed);
+            return Err(ExitReason::killed_by_supervisor());
         }
-        let gone = Some(Gone { shared: shared.clone(), child, incarnation, reason: ExitReason::Killed });
+        let gone = Some(Gone { shared: shared.clone(), child, incarnation, reason: ExitReason::Killed { by: "the runtime".to_owned() } });
         Ok(Life { actor: Some(actor), context, mailbox, pulse, shared, label, incarnation, gone })
     }
 
@@ -131,7 +134,7 @@ impl<A: Actor> Life<A> {
                 Taken::Nothing => return,
                 Taken::Message(envelope) => self.handle(envelope).await,
                 Taken::Leave => Some(self.stopping().await),
-                Taken::Stale => Some(ExitReason::Killed),
+                Taken::Stale => Some(ExitReason::killed_by_supervisor()),
             };
             if let Some(reason) = reason {
                 self.end(reason).await;
@@ -167,12 +170,9 @@ impl<A: Actor> Life<A> {
         self.shared.metrics.handled(&self.label, name, Duration::from_micros(queued_us), took);
         let during = || name.to_owned();
         match outcome {
-            Err(caught) => {
-                let (message, place) = (caught.message, caught.place);
-                Some(ExitReason::Panic { message, place, during: during(), times_in_a_row: 1 })
-            }
+            Err(caught) => Some(caught.reason(name)),
             Ok(Err(fault)) => Some(ExitReason::Fault { error: fault.to_string(), during: during(), times_in_a_row: 1 }),
-            Ok(Ok(())) if self.pulse.is_fenced() => Some(ExitReason::Killed),
+            Ok(Ok(())) if self.pulse.is_fenced() => Some(ExitReason::killed_by_supervisor()),
             Ok(Ok(())) => {
                 vitals.handled.fetch_add(1, Relaxed);
                 self.context.is_done.then_some(ExitReason::Done)
@@ -182,12 +182,11 @@ impl<A: Actor> Life<A> {
 
     async fn stopping(&mut self) -> ExitReason {
         if let Some(actor) = self.actor.as_mut() {
-            self.pulse.begin("stopping");
+            self.pulse.begin(STOPPING);
             let outcome = self.pulse.clone().scope(caught_async(actor.stopping(&mut self.context))).await;
             self.pulse.end();
             if let Err(caught) = outcome {
-                let (message, place, during) = (caught.message, caught.place, "stopping".to_owned());
-                return ExitReason::Panic { message, place, during, times_in_a_row: 1 };
+                return caught.reason(STOPPING);
             }
         }
         ExitReason::Stopped

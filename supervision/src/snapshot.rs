@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::hang::SLOW;
+use crate::probe::{Probe, ProbeSnapshot};
 use crate::registry::{Registry, Row};
 
 /// Where a child is in its life.
@@ -25,12 +26,17 @@ pub enum ChildState {
     Stopped = 6,
     /// Given up.
     Failed = 7,
+    /// Handles messages and has not said that it is ready.
+    Recovering = 8,
 }
 
 impl ChildState {
     pub(crate) fn from_code(code: u8) -> Self {
         use ChildState::*;
-        [Waiting, Starting, Running, Suspended, Restarting, Stopping, Stopped].into_iter().find(|state| *state as u8 == code).unwrap_or(Failed)
+        [Waiting, Starting, Running, Suspended, Restarting, Stopping, Stopped, Recovering]
+            .into_iter()
+            .find(|state| *state as u8 == code)
+            .unwrap_or(Failed)
     }
 
     /// Whether it will not come back.
@@ -55,6 +61,8 @@ pub struct ChildSnapshot {
     pub after: Vec<String>,
     /// The child that owns this one, for dynamic children.
     pub parent: Option<String>,
+    /// The group it was declared in.
+    pub group: Option<String>,
     pub incarnation: u64,
     pub restarts: u64,
     pub hangs: u64,
@@ -79,6 +87,10 @@ pub struct ChildSnapshot {
     pub slow: bool,
     pub hang_limit_ms: u64,
     pub exclusive: bool,
+    /// Who suspended it by hand.
+    pub suspended_by: Option<String>,
+    /// What should move while it runs.
+    pub probes: Vec<ProbeSnapshot>,
 }
 
 impl Snapshot {
@@ -111,7 +123,7 @@ impl Snapshots {
 fn child(row: &Row) -> ChildSnapshot {
     let vitals = row.port.vitals();
     let state = vitals.state();
-    let is_up = matches!(state, ChildState::Running | ChildState::Suspended | ChildState::Stopping);
+    let is_up = matches!(state, ChildState::Running | ChildState::Recovering | ChildState::Suspended | ChildState::Stopping);
     let pulse = vitals.pulse();
     let busy = if is_up { pulse.busy() } else { None };
     let waiting = busy.is_some() && pulse.is_waiting();
@@ -121,6 +133,7 @@ fn child(row: &Row) -> ChildSnapshot {
         needs: row.rules.needs.clone(),
         after: row.rules.after.clone(),
         parent: row.parent.clone(),
+        group: row.group.clone(),
         incarnation: vitals.fence.current().0,
         restarts: vitals.restarts.load(std::sync::atomic::Ordering::Relaxed),
         hangs: vitals.hangs.load(std::sync::atomic::Ordering::Relaxed),
@@ -137,6 +150,8 @@ fn child(row: &Row) -> ChildSnapshot {
         slow: !waiting && busy.is_some_and(|busy| busy > SLOW),
         hang_limit_ms: millis(row.rules.hang_limit),
         exclusive: row.rules.exclusive,
+        suspended_by: vitals.held_by(),
+        probes: row.rules.probes.iter().map(Probe::snapshot).collect(),
     }
 }
 

@@ -10,11 +10,12 @@ use ractor::ActorCell;
 use crate::actor::{Actor, Fault};
 use crate::address::Address;
 use crate::backoff::Backoff;
-use crate::budget::Budget;
+use crate::budget::{Budget, GroupBudget};
 use crate::exit::ExitReason;
 use crate::fence::Incarnation;
 use crate::mailbox::Port;
 use crate::policy::{Policy, Restart};
+use crate::probe::Probe;
 use crate::runner::{Seat, launch};
 
 pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -23,7 +24,8 @@ pub(crate) type Farewell = Box<dyn FnOnce(&ExitReason) + Send>;
 
 const HANG_LIMIT: Duration = Duration::from_secs(5);
 const START_LIMIT: Duration = Duration::from_secs(10);
-const STOP_LIMIT: Duration = Duration::from_secs(20);
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// The rules one child lives by.
 pub(crate) struct Rules {
@@ -33,10 +35,15 @@ pub(crate) struct Rules {
     pub policy: Policy,
     pub hang_limit: Duration,
     pub start_limit: Duration,
+    /// Set for those that say themselves when they are ready.
+    pub ready_limit: Option<Duration>,
+    pub drain_limit: Duration,
     pub stop_limit: Duration,
     pub exclusive: bool,
     pub suspends: bool,
     pub door: bool,
+    pub children_budget: GroupBudget,
+    pub probes: Vec<Probe>,
 }
 
 /// A child of a tree: its address, how to make it, and the rules it lives by.
@@ -71,10 +78,14 @@ impl ChildSpec {
             policy,
             hang_limit: HANG_LIMIT,
             start_limit: START_LIMIT,
+            ready_limit: None,
+            drain_limit: DRAIN_LIMIT,
             stop_limit: STOP_LIMIT,
             exclusive: false,
             suspends: false,
             door: false,
+            children_budget: GroupBudget::default(),
+            probes: Vec::new(),
         };
         ChildSpec { rules, port, launch, farewell: Vec::new() }
     }
@@ -144,9 +155,35 @@ impl ChildSpec {
         self
     }
 
-    /// How long an ordered stop may take, what waits in the mailbox included (20 s).
+    /// It is ready when it calls [`Context::ready`](crate::Context::ready), and that may take so long after its start.
+    /// Until then it handles messages, and those that need it wait. Without this it is ready when it has started.
+    pub fn says_when_ready(mut self, limit: Duration) -> Self {
+        self.rules.ready_limit = Some(limit);
+        self
+    }
+
+    /// How long it may handle what waits, in an ordered stop (10 s). What is left then are dead letters.
+    pub fn drain_limit(mut self, limit: Duration) -> Self {
+        self.rules.drain_limit = limit;
+        self
+    }
+
+    /// How long an ordered stop may take beyond the draining (10 s). Then it is killed.
     pub fn stop_limit(mut self, limit: Duration) -> Self {
         self.rules.stop_limit = limit;
+        self
+    }
+
+    /// What the dynamic children of this child may need together before it is restarted itself.
+    pub fn children_budget(mut self, budget: GroupBudget) -> Self {
+        self.rules.children_budget = budget;
+        self
+    }
+
+    /// Watches a number that should move while this child runs, for example how much it has done: unchanged for
+    /// `limit`, it counts as stalled in events and snapshots. Nobody is restarted for it. `read` must not block.
+    pub fn probe(mut self, name: &str, limit: Duration, read: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        self.rules.probes.push(Probe::new(name, limit, read));
         self
     }
 

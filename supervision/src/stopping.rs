@@ -26,11 +26,18 @@ pub(crate) struct Stopping {
     report: Option<oneshot::Sender<ShutdownReport>>,
 }
 
+/// A limit of an ordered stop that somebody did not keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deadline {
+    Drain,
+    Stop,
+    Kill,
+}
+
 struct Line {
     child: String,
     since: Instant,
-    late: bool,
-    abandoned: bool,
+    missed: Vec<Deadline>,
     vitals: std::sync::Arc<crate::vitals::Vitals>,
 }
 
@@ -74,7 +81,7 @@ impl Family {
             return;
         };
         let is_over = child.is_over();
-        let line = Line { child: child.name.clone(), since: Instant::now(), late: false, abandoned: false, vitals: child.port.vitals().clone() };
+        let line = Line { child: child.name.clone(), since: Instant::now(), missed: Vec::new(), vitals: child.port.vitals().clone() };
         if let Some(stopping) = &mut self.stopping {
             stopping.present.insert(id, line);
         }
@@ -93,15 +100,9 @@ impl Family {
         }
     }
 
-    pub fn note_late(&mut self, id: ChildId) {
+    pub fn note_missed(&mut self, id: ChildId, deadline: Deadline) {
         if let Some(line) = self.stopping.as_mut().and_then(|stopping| stopping.present.get_mut(&id)) {
-            line.late = true;
-        }
-    }
-
-    pub fn note_abandoned(&mut self, id: ChildId) {
-        if let Some(line) = self.stopping.as_mut().and_then(|stopping| stopping.present.get_mut(&id)) {
-            line.abandoned = true;
+            line.missed.push(deadline);
         }
     }
 
@@ -124,8 +125,9 @@ impl Line {
         StopLine {
             child: self.child,
             took_ms: millis(self.since.elapsed()),
-            late: self.late,
-            abandoned: self.abandoned,
+            undrained: self.missed.contains(&Deadline::Drain),
+            late: self.missed.contains(&Deadline::Stop),
+            abandoned: self.missed.contains(&Deadline::Kill),
             exit: self.vitals.last_exit().map(|reason| reason.to_string()),
             dead_letters: self.vitals.dead_letters.load(Relaxed),
         }

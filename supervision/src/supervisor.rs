@@ -7,9 +7,11 @@ use ractor::{ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
 use crate::child::{Child, ChildId};
+use crate::controls::{ControlError, Order};
 use crate::exit::{EXIT_ESCALATED, Escalation, ExitReason};
 use crate::family::Family;
 use crate::fence::Incarnation;
+use crate::panics::caught;
 use crate::report::ShutdownReport;
 use crate::shared::Shared;
 
@@ -27,6 +29,12 @@ pub(crate) enum Command {
     Add { id: ChildId, child: Box<Child> },
     /// A dynamic child is no longer wanted.
     Remove(ChildId),
+    /// A child says that it is ready.
+    Ready { child: ChildId, incarnation: Incarnation },
+    /// What an operator wants of a child.
+    Control { child: String, order: Order, reply: oneshot::Sender<Result<(), ControlError>> },
+    /// A fault injected into the supervisor itself.
+    Panic,
     /// Stop everybody, in order.
     Stop { cause: String, report: oneshot::Sender<ShutdownReport> },
 }
@@ -52,21 +60,19 @@ impl ractor::Actor for Supervisor {
     }
 
     async fn handle(&self, me: ActorRef<Command>, command: Command, desk: &mut Desk) -> Result<(), ActorProcessingErr> {
+        let is_tick = matches!(command, Command::Tick);
         let family = &mut desk.family;
-        match command {
-            Command::Started { child, incarnation, outcome } => family.started(child, incarnation, outcome),
-            Command::Gone { child, incarnation, reason } => family.gone(child, incarnation, reason),
-            Command::Retry { child, incarnation } => family.retry(child, incarnation),
-            Command::Tick => {
-                family.tick();
-                // The next one is sent only now, so that a late supervisor sees that it is late.
-                me.send_after(desk.tick, || Command::Tick);
-            }
-            Command::Add { id, child } => family.add(id, *child),
-            Command::Remove(child) => family.remove(child),
-            Command::Stop { cause, report } => family.stop(cause, report),
+        if let Err(panic) = caught(|| obey(family, command))
+            && !family.recover(&panic)
+        {
+            desk.last_words.0 = None;
+            me.stop(None);
+            return Ok(());
         }
-        family.reconcile();
+        if is_tick {
+            // The next one is sent only now, so that a late supervisor sees that it is late.
+            me.send_after(desk.tick, || Command::Tick);
+        }
         if family.is_over() {
             desk.last_words.0 = None;
             me.stop(None);
@@ -78,6 +84,25 @@ impl ractor::Actor for Supervisor {
     async fn handle_supervisor_evt(&self, _: ActorRef<Command>, _: SupervisionEvent, _: &mut Desk) -> Result<(), ActorProcessingErr> {
         Ok(())
     }
+}
+
+fn obey(family: &mut Family, command: Command) {
+    match command {
+        Command::Started { child, incarnation, outcome } => family.started(child, incarnation, outcome),
+        Command::Gone { child, incarnation, reason } => family.gone(child, incarnation, reason),
+        Command::Retry { child, incarnation } => family.retry(child, incarnation),
+        Command::Tick => family.tick(),
+        Command::Add { id, child } => family.add(id, *child),
+        Command::Remove(child) => family.remove(child),
+        Command::Ready { child, incarnation } => family.ready(child, incarnation),
+        Command::Control { child, order, reply } => {
+            // Whoever gave the order may have left.
+            let _ = reply.send(family.control(&child, order));
+        }
+        Command::Panic => panic!("injected panic"),
+        Command::Stop { cause, report } => family.stop(cause, report),
+    }
+    family.reconcile();
 }
 
 /// A supervisor that vanishes takes its children with it; whoever runs the tree must hear of it.

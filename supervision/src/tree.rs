@@ -10,13 +10,15 @@ use tokio::time::Instant;
 
 use crate::chaos::{FaultInjection, InjectError};
 use crate::child::Child;
+use crate::controls::Controls;
 use crate::events::Events;
 use crate::exit::{EXIT_ESCALATED, Escalation};
 use crate::family::Family;
 use crate::faults::Faults;
 use crate::fence::Fence;
+use crate::group::{Flat, Member};
 use crate::metrics::Metrics;
-use crate::order::{Node, TreeError, start_order, stop_order};
+use crate::order::{Node, Orders, TreeError, names_are_unique, start_order, stop_order};
 use crate::registry::Registry;
 use crate::report::ShutdownReport;
 use crate::shared::Shared;
@@ -57,20 +59,23 @@ pub struct Tree {
 
 impl Tree {
     /// Orders the children by their edges. Refuses names that occur twice, edges to nowhere, and cycles.
-    pub fn build(name: &str, specs: Vec<ChildSpec>, config: Config) -> Result<Tree, TreeError> {
-        let nodes: Vec<Node<'_>> = specs.iter().map(node).collect();
+    pub fn build<M: Into<Member>>(name: &str, members: impl IntoIterator<Item = M>, config: Config) -> Result<Tree, TreeError> {
+        let Flat { children: specs, clans } = Flat::of(members.into_iter().map(Into::into));
+        let groups = clans.iter().map(|clan| Node { name: &clan.name, waits_for: Vec::new(), door: false });
+        let nodes: Vec<Node<'_>> = specs.iter().map(|(spec, _)| node(spec)).collect();
+        names_are_unique(nodes.iter().chain(&groups.collect::<Vec<_>>()))?;
         let start = start_order(&nodes)?;
         let stop = stop_order(&nodes, &start);
-        let shortest = specs.iter().map(|spec| spec.rules.hang_limit / 4).min().unwrap_or(config.tick);
+        let shortest = specs.iter().map(|(spec, _)| spec.rules.hang_limit / 4).min().unwrap_or(config.tick);
         let tick = config.tick.min(shortest).max(TICK_MIN);
         let registry = Registry::new(name);
         let metrics = Metrics::new(&config.meter, &registry);
         let shared = Shared::new(Events::new(config.events), metrics, registry, specs.len() as u64);
-        let children = specs.into_iter().map(|spec| {
+        let children = specs.into_iter().map(|(spec, group)| {
             let name = spec.rules.name.to_string();
-            Child::new(spec, name, None)
+            Child { group, ..Child::new(spec, name, None) }
         });
-        let family = Family::new(shared.clone(), children.collect(), &start, &stop, config.seed, tick);
+        let family = Family::new(shared.clone(), children.collect(), clans, &Orders { start, stop }, config.seed, tick);
         Ok(Tree { family, shared, tick, chaos: config.chaos })
     }
 
@@ -189,6 +194,11 @@ impl Running {
             reason: "the supervisor has ended".to_owned(),
             exit_code: EXIT_ESCALATED,
         })
+    }
+
+    /// A handle for restarting, suspending and resuming children that may be given away.
+    pub fn controls(&self) -> Controls {
+        Controls { shared: self.shared.clone(), chaos: self.chaos }
     }
 
     /// A handle for injecting faults that may be given away.

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::chaos::Chaos;
 use crate::exit::ExitReason;
-use crate::fence::Fence;
+use crate::fence::{Fence, Incarnation};
 use crate::pulse::Pulse;
 use crate::snapshot::ChildState;
 
@@ -28,6 +28,9 @@ pub(crate) struct Vitals {
     retry_at_ms: AtomicU64,
     pulse: ArcSwap<Pulse>,
     last_exit: Mutex<Option<ExitReason>>,
+    held_by: Mutex<Option<String>>,
+    /// The latest incarnation that said it is ready.
+    said_ready: AtomicU64,
 }
 
 impl Vitals {
@@ -43,10 +46,12 @@ impl Vitals {
             dead_letters: AtomicU64::new(0),
             epoch,
             state: AtomicU8::new(ChildState::Waiting as u8),
-            ready_at_ms: AtomicU64::new(0),
+            ready_at_ms: AtomicU64::new(u64::MAX),
             retry_at_ms: AtomicU64::new(0),
             pulse: ArcSwap::from(Pulse::new(epoch, Duration::MAX)),
             last_exit: Mutex::new(None),
+            held_by: Mutex::new(None),
+            said_ready: AtomicU64::new(0),
         })
     }
 
@@ -83,7 +88,29 @@ impl Vitals {
         self.ready_at_ms.store(self.now_ms(), Relaxed);
     }
 
-    /// How long this incarnation has been ready.
+    /// A new incarnation begins.
+    pub fn not_ready(&self) {
+        self.ready_at_ms.store(u64::MAX, Relaxed);
+    }
+
+    pub fn say_ready(&self, incarnation: Incarnation) {
+        self.said_ready.store(incarnation.0, Relaxed);
+    }
+
+    pub fn said_ready(&self, incarnation: Incarnation) -> bool {
+        self.said_ready.load(Relaxed) == incarnation.0
+    }
+
+    /// Who has suspended it, if somebody has.
+    pub fn held_by(&self) -> Option<String> {
+        self.held_by.lock().clone()
+    }
+
+    pub fn note_held(&self, by: Option<String>) {
+        *self.held_by.lock() = by;
+    }
+
+    /// How long this incarnation has been ready; zero when it is not.
     pub fn uptime(&self) -> Duration {
         Duration::from_millis(self.now_ms().saturating_sub(self.ready_at_ms.load(Relaxed)))
     }

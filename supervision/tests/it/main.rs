@@ -2,11 +2,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod births;
+mod controls;
 mod dynamic;
 mod edges;
+mod groups;
 mod hangs;
 mod mailboxes;
 mod probe;
+mod readiness;
+mod recovery;
 mod restarts;
 mod stops;
 mod traces;

@@ -33,6 +33,10 @@ pub enum Told {
     /// Notes a number again and again.
     Every(Duration, u64),
     PanicInTask,
+    /// Takes this long, then notes a number.
+    Sleep(Duration, u64),
+    /// Says that it is ready.
+    Ready,
     Done,
     /// Makes a dynamic child.
     Spawn(u64, Box<ChildSpec>, Reply<Result<(), SpawnError>>),
@@ -46,6 +50,7 @@ impl Message for Told {
             Told::Note(_) | Told::Urgent(_) | Told::Bulk(_) => "Note",
             Told::Ask(_) => "Ask",
             Told::Panic | Told::PanicAsked(_) => "Panic",
+            Told::Sleep(..) => "Sleep",
             Told::Fail => "Fail",
             Told::Hang => "Hang",
             Told::Block(_) => "Block",
@@ -136,6 +141,11 @@ impl Actor for Probe {
             Told::Later(delay, n) => self.timers.push(context.after(delay, Told::Note(n))),
             Told::Every(period, n) => self.timers.push(context.every(period, move || Told::Note(n))),
             Told::PanicInTask => drop(context.task("doomed", async { panic!("task panic") })),
+            Told::Sleep(time, n) => {
+                tokio::time::sleep(time).await;
+                self.note(n);
+            }
+            Told::Ready => context.ready(),
             Told::Done => context.done(),
             Told::Spawn(key, spec, reply) => answer(reply, self.children.as_ref().unwrap().spawn(key, *spec)),
             Told::StopChild(key) => drop(self.children.as_ref().unwrap().stop(&key)),
@@ -168,7 +178,7 @@ pub fn config() -> Config {
 }
 
 /// A tree of these children, all ready.
-pub async fn run(specs: Vec<ChildSpec>) -> Running {
+pub async fn run<M: Into<Member>>(specs: Vec<M>) -> Running {
     let running = Tree::build("test", specs, config()).unwrap().start().await;
     running.ready(SOON).await.unwrap();
     running
