@@ -9,6 +9,7 @@ mod groups;
 mod hangs;
 mod mailboxes;
 mod probe;
+mod properties;
 mod readiness;
 mod recovery;
 mod restarts;
