@@ -15,4 +15,5 @@ mod recovery;
 mod restarts;
 mod stops;
 mod traces;
+mod troubles;
 mod truth;
