@@ -27,6 +27,7 @@ pub mod load;
 pub mod localnet;
 pub mod network;
 pub mod ports;
+mod probes;
 pub mod run;
 pub mod telemetry;
 pub mod terminal;

@@ -8,6 +8,8 @@
 //!   api      after everybody; stays when they restart
 //! ```
 //!
+//! The three of `p2p` are a group: when one of them has spent its restarts, all three begin anew before the node gives up.
+//!
 //! *Needs*: stops or suspends when that one is down, and comes back after it. *After*: order only. Adding an actor is one
 //! folder, one `pub mod` line and one row here.
 

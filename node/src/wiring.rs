@@ -24,10 +24,10 @@ use opentelemetry::metrics::Meter;
 use parking_lot::Mutex;
 use primitives::{Address, B256, Clock, Filesystem, Genesis, SecretKey, SystemClock, limits::MAX_BODY_BYTES};
 use storage::CloseReport;
-use supervision::{ChildSpec, Snapshots};
+use supervision::{ChildSpec, Group, Member, Snapshots};
 use wire::{Codec, Identity, Limits, Tcp, ValidatorProof};
 
-use crate::{boot::Seen, config, door::OpenedTcp, exit::Failure, launch::Launch, tree};
+use crate::{boot::Seen, config, door::OpenedTcp, exit::Failure, launch::Launch, probes, tree};
 
 /// How long a request under way may take after the stop.
 const DRAIN_LIMIT: Duration = Duration::from_secs(3);
@@ -103,22 +103,27 @@ impl Wiring {
         })
     }
 
-    /// All children with their edges.
-    pub fn children(mut self, launch: &Launch) -> Result<Vec<ChildSpec>, Failure> {
+    /// All children with their edges and their probes.
+    pub fn children(mut self, launch: &Launch) -> Result<Vec<Member>, Failure> {
         let Some(P2p { peers, door, children }) = self.p2p.take() else { return Ok(Vec::new()) };
         let data = launch.home.data(&launch.config.chain.name);
-        let mut specs = vec![
+        let others = self.genesis.validators.len().saturating_sub(1);
+        let specs = vec![
             ("storage", self.storage_child(launch)),
             ("mempool", self.mempool_child(&peers)),
             ("proposals", self.proposals_child(&peers)),
             ("execution", self.execution_child(&peers, launch)),
-            ("sync", self.sync_child(&peers)),
-            ("consensus", self.consensus_child(&peers, launch.validator_key.clone())),
+            ("sync", probes::catching_up(self.sync_child(&peers), &self.ledger, &self.sync_view)),
+            ("consensus", probes::height(self.consensus_child(&peers, launch.validator_key.clone()), &self.heads, &self.genesis)),
             ("signer", self.signer_child(&peers, launch, data.clone())),
             ("api", self.api_child(&peers, door, launch, data)?),
         ];
-        specs.extend(p2p::CHILDREN.into_iter().zip(children));
-        Ok(specs.into_iter().map(|(name, spec)| tree::place(name, spec)).collect())
+        let p2p = p2p::CHILDREN.into_iter().zip(children).map(|(name, spec)| match name {
+            "p2p.dialer" => (name, probes::company(spec, &peers, others)),
+            _ => (name, spec),
+        });
+        let p2p = p2p.fold(Group::new("p2p"), |group, (name, spec)| group.with(tree::place(name, spec)));
+        Ok(specs.into_iter().map(|(name, spec)| tree::place(name, spec).into()).chain([p2p.into()]).collect())
     }
 
     fn storage_child(&self, launch: &Launch) -> ChildSpec {

@@ -79,7 +79,6 @@ pub enum EventKind {
     /// It moves again.
     MovesAgain {
         probe: String,
-        value: u64,
     },
     /// A task of this incarnation panicked. The incarnation lives on.
     TaskPanicked {

@@ -14,13 +14,13 @@ use crate::snapshot::millis;
 pub(crate) struct Probe {
     name: String,
     limit: Duration,
-    read: Box<dyn Fn() -> u64 + Send + Sync>,
+    read: Box<dyn Fn() -> Option<u64> + Send + Sync>,
     seen: Mutex<Seen>,
 }
 
 #[derive(Clone, Copy)]
 struct Seen {
-    value: u64,
+    value: Option<u64>,
     since: Instant,
     stalled: bool,
 }
@@ -29,7 +29,8 @@ struct Seen {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeSnapshot {
     pub name: String,
-    pub value: u64,
+    /// Absent when nothing was expected to move.
+    pub value: Option<u64>,
     pub unchanged_ms: u64,
     pub limit_ms: u64,
     /// Whether it has been unchanged beyond its limit while its child ran.
@@ -37,25 +38,25 @@ pub struct ProbeSnapshot {
 }
 
 impl Probe {
-    pub fn new(name: &str, limit: Duration, read: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+    pub fn new(name: &str, limit: Duration, read: impl Fn() -> Option<u64> + Send + Sync + 'static) -> Self {
         let seen = Seen { value: read(), since: Instant::now(), stalled: false };
         Probe { name: name.to_owned(), limit, read: Box::new(read), seen: Mutex::new(seen) }
     }
 
-    /// Reads it, and tells what is news. The clock of a child that does not run stands still.
+    /// Reads it, and tells what is news. While its child does not run, or has nothing to move, the clock stands still.
     fn look(&self, runs: bool) -> Option<EventKind> {
         let value = (self.read)();
         let mut seen = self.seen.lock();
         let (has_moved, was_stalled) = (value != seen.value, seen.stalled);
-        if has_moved || !runs {
+        let Some(number) = value.filter(|_| runs && !has_moved) else {
             *seen = Seen { value, since: Instant::now(), stalled: was_stalled && !has_moved };
-            return (was_stalled && has_moved).then(|| EventKind::MovesAgain { probe: self.name.clone(), value });
-        }
+            return (was_stalled && has_moved).then(|| EventKind::MovesAgain { probe: self.name.clone() });
+        };
         if seen.stalled || seen.since.elapsed() <= self.limit {
             return None;
         }
         seen.stalled = true;
-        Some(EventKind::Stalled { probe: self.name.clone(), value, unchanged_ms: millis(seen.since.elapsed()) })
+        Some(EventKind::Stalled { probe: self.name.clone(), value: number, unchanged_ms: millis(seen.since.elapsed()) })
     }
 
     pub fn snapshot(&self) -> ProbeSnapshot {
@@ -97,22 +98,29 @@ mod tests {
     async fn a_probe_stalls_once_and_moves_again() {
         let height = Arc::new(AtomicU64::new(7));
         let reader = height.clone();
-        let probe = Probe::new("height", Duration::from_secs(1), move || reader.load(Relaxed));
+        let probe = Probe::new("height", Duration::from_secs(1), move || Some(reader.load(Relaxed)));
         assert_eq!(probe.look(true), None);
         tokio::time::advance(Duration::from_millis(1001)).await;
         assert_eq!(probe.look(true), Some(EventKind::Stalled { probe: "height".into(), value: 7, unchanged_ms: 1001 }));
         assert_eq!(probe.look(true), None, "it is told once");
         assert!(probe.snapshot().stalled);
         height.store(8, Relaxed);
-        assert_eq!(probe.look(true), Some(EventKind::MovesAgain { probe: "height".into(), value: 8 }));
+        assert_eq!(probe.look(true), Some(EventKind::MovesAgain { probe: "height".into() }));
         assert!(!probe.snapshot().stalled);
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_who_does_not_run_is_expected_to_move() {
-        let probe = Probe::new("height", Duration::from_secs(1), || 7);
+        let probe = Probe::new("height", Duration::from_secs(1), || Some(7));
         tokio::time::advance(Duration::from_secs(60)).await;
         assert_eq!(probe.look(false), None);
         assert_eq!(probe.look(true), None, "the clock begins when it runs");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_there_is_nothing_to_move_nothing_stalls() {
+        let probe = Probe::new("behind", Duration::from_secs(1), || None);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!((probe.look(true), probe.snapshot().stalled), (None, false));
     }
 }

@@ -181,8 +181,9 @@ impl ChildSpec {
     }
 
     /// Watches a number that should move while this child runs, for example how much it has done: unchanged for
-    /// `limit`, it counts as stalled in events and snapshots. Nobody is restarted for it. `read` must not block.
-    pub fn probe(mut self, name: &str, limit: Duration, read: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+    /// `limit`, it counts as stalled in events and snapshots. Nobody is restarted for it. `read` must not block, and
+    /// answers `None` while there is nothing to move.
+    pub fn probe(mut self, name: &str, limit: Duration, read: impl Fn() -> Option<u64> + Send + Sync + 'static) -> Self {
         self.rules.probes.push(Probe::new(name, limit, read));
         self
     }
