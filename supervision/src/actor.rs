@@ -9,7 +9,7 @@ use crate::lane::Lane;
 /// A value that handles one message at a time and is replaced by a fresh one when it breaks.
 ///
 /// An `Err` or a panic from any method ends this incarnation; the tree starts another by its restart policy.
-/// Only the message in hand is lost.
+/// Only the message in hand is lost, and not even that one if it may be handled [again](Message::again).
 pub trait Actor: Send + Sized + 'static {
     /// What it can be told; private to the actor's folder.
     type Message: Message;
@@ -37,7 +37,42 @@ pub trait Message: Send + 'static {
     fn lane(&self) -> Lane {
         Lane::Normal
     }
+
+    /// What happens when its lane is full.
+    fn when_full(&self) -> WhenFull {
+        WhenFull::Wait
+    }
+
+    /// The same message once more, if it does no harm when it is handled again after an incarnation broke with it in
+    /// hand: part of its effects may have happened. It goes back to the head of its lane; after [`POISON_TIMES`]
+    /// broken incarnations it is buried as poison. Asked before each message is handled, so a copy should be cheap.
+    ///
+    /// A question is copied with [`Reply::again`](crate::Reply::again): then its asker waits for the answer of the next
+    /// incarnation instead of being told `Crashed`. What a timer sent is never handled again: it dies with its
+    /// incarnation.
+    fn again(&self) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
+
+/// What happens to a message whose lane is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// `send` and `ask` wait for room within their limit, first come first served; `try_send` gives it back.
+    #[default]
+    Wait,
+    /// Nobody waits: `send` and `ask` answer `Full` at once, `try_send` gives it back.
+    Reject,
+    /// Nobody waits: the oldest message of the same lane that has this rule too is dropped for it, as a dead letter.
+    /// If none waits there, the lane is full of what must not be dropped, and the answer is `Full`.
+    DropOldest,
+}
+
+/// A message that broke so many incarnations is poison: it is not tried again.
+pub const POISON_TIMES: u32 = 3;
 
 /// Why an actor gave up on itself: an assumption broke, and a fresh start is better than going on.
 ///

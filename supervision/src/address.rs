@@ -1,19 +1,20 @@
 //! How others reach an actor: an address that stays good through every restart.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tokio::sync::TryAcquireError;
 use tokio::time::{Instant, timeout_at};
 
-use crate::actor::Message;
+use crate::actor::{Message, WhenFull};
 use crate::fence::Fence;
-use crate::lane::MailboxLimits;
-use crate::mailbox::{Mailbox, Port};
-use crate::pulse::{Pulse, Waiting};
+use crate::lane::{Envelope, MailboxLimits};
+use crate::letters::Unhandled;
+use crate::mailbox::{Mailbox, Port, Refused};
+use crate::pulse::{Pulse, Sender, Waiting};
 use crate::reply::Reply;
 use crate::snapshot::ChildState;
+use crate::trace::Origin;
+use crate::vitals::Vitals;
 
 /// A stable, cheaply cloned address. It holds the queue, so what is sent while the actor is down waits in it.
 pub struct Address<M> {
@@ -48,7 +49,8 @@ impl<M> std::fmt::Debug for SendError<M> {
 /// Why a question has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum AskError {
-    /// There was no room in the mailbox within the limit.
+    /// There was no room in the mailbox within the limit, or none at once for a message that does not wait; or a newer
+    /// one took its place.
     #[error("the mailbox is full")]
     Full,
     /// The actor lives, and did not answer within the limit.
@@ -88,37 +90,35 @@ impl<M: Message> Address<M> {
 
     /// Sends without waiting.
     pub fn try_send(&self, message: M) -> Result<(), SendError<M>> {
-        if Pulse::here_is_fenced() {
+        let now = Instant::now();
+        let sender = Pulse::sender(self.vitals());
+        if sender == Sender::Fenced {
+            self.vitals().unhandled(message.name(), Unhandled::Fenced);
             return Err(SendError::Stopped(message));
         }
-        match self.mailbox.room(message.lane()).try_acquire() {
-            Ok(room) => room.forget(),
-            Err(TryAcquireError::NoPermits) => return Err(SendError::Full(message)),
-            Err(TryAcquireError::Closed) => {
-                self.count_dead_letter();
-                return Err(SendError::Stopped(message));
+        match self.mailbox.post(self.envelope(message, sender, now)) {
+            Ok(()) => Ok(()),
+            Err(Refused::Full(envelope)) => Err(SendError::Full(envelope.message)),
+            Err(Refused::Closed(envelope)) => {
+                self.vitals().unhandled(envelope.name, Unhandled::SentLate);
+                Err(SendError::Stopped(envelope.message))
             }
         }
-        // Closed between the two: the message is dropped and counted like all that waited there.
-        if self.mailbox.push(message).is_err() {
-            self.count_dead_letter();
-        }
-        Ok(())
     }
 
-    /// Sends, waiting for room at most `limit`.
+    /// Sends, waiting for room at most `limit` if the message's [rule](crate::WhenFull) is to wait.
     pub async fn send(&self, message: M, limit: Duration) -> Result<(), AskError> {
-        let _waiting = Waiting::begin();
-        self.enter(message, deadline(limit)).await
+        let now = Instant::now();
+        self.enter(message, now, limit).await
     }
 
     /// Asks, and waits for the answer at most `limit` in all. `make` wraps the reply into a message.
     pub async fn ask<R: Send>(&self, limit: Duration, make: impl FnOnce(Reply<R>) -> M + Send) -> Result<R, AskError> {
-        let deadline = deadline(limit);
-        let _waiting = Waiting::begin();
+        let now = Instant::now();
+        let _waiting = Waiting::begin(self.vitals());
         let (reply, receiver) = Reply::new();
-        self.enter(make(reply), deadline).await?;
-        let outcome = match timeout_at(deadline, receiver).await {
+        self.enter(make(reply), now, limit).await?;
+        let outcome = match timeout_at(deadline(now, limit), receiver).await {
             Ok(Ok(answered)) => answered,
             Ok(Err(_)) => Err(AskError::Crashed),
             Err(_) => Err(self.late(AskError::Deadline)),
@@ -127,35 +127,53 @@ impl<M: Message> Address<M> {
         outcome
     }
 
-    async fn enter(&self, message: M, deadline: Instant) -> Result<(), AskError> {
-        Pulse::rest_if_fenced().await;
-        let room = match timeout_at(deadline, self.mailbox.room(message.lane()).acquire()).await {
-            Ok(Ok(room)) => room,
-            Ok(Err(_)) => {
-                self.count_dead_letter();
-                return Err(AskError::Stopped);
-            }
+    async fn enter(&self, message: M, now: Instant, limit: Duration) -> Result<(), AskError> {
+        let sender = Pulse::sender(self.vitals());
+        if sender == Sender::Fenced {
+            Pulse::rest_if_fenced().await;
+        }
+        let rule = message.when_full();
+        match self.mailbox.post(self.envelope(message, sender, now)) {
+            Ok(()) => Ok(()),
+            Err(Refused::Closed(envelope)) => Err(self.sent_late(envelope.name)),
+            Err(Refused::Full(envelope)) if rule == WhenFull::Wait => self.wait_for_room(envelope, deadline(now, limit)).await,
+            Err(Refused::Full(_)) => Err(AskError::Full),
+        }
+    }
+
+    async fn wait_for_room(&self, envelope: Envelope<M>, deadline: Instant) -> Result<(), AskError> {
+        let _waiting = Waiting::begin(self.vitals());
+        let name = envelope.name;
+        let place = match timeout_at(deadline, self.mailbox.place(envelope.lane)).await {
+            Ok(Ok(place)) => place,
+            Ok(Err(_)) => return Err(self.sent_late(name)),
             Err(_) => return Err(self.late(AskError::Full)),
         };
         Pulse::rest_if_fenced().await;
-        room.forget();
-        self.mailbox.push(message).map_err(|_| {
-            self.count_dead_letter();
-            AskError::Stopped
-        })
+        place.fill(envelope).map_err(|_| self.sent_late(name))
+    }
+
+    fn envelope(&self, message: M, sender: Sender, now: Instant) -> Envelope<M> {
+        let origin = if sender == Sender::Itself { Origin::own() } else { Origin::here() };
+        Envelope::new(message, origin, self.vitals().since_epoch_us(now))
+    }
+
+    fn sent_late(&self, message: &'static str) -> AskError {
+        self.vitals().unhandled(message, Unhandled::SentLate);
+        AskError::Stopped
     }
 
     /// What a limit that ended means: `up` when the actor lives.
     fn late(&self, up: AskError) -> AskError {
-        match self.mailbox.vitals.state() {
+        match self.vitals().state() {
             ChildState::Running | ChildState::Recovering | ChildState::Stopping => up,
             state if state.is_over() => AskError::Stopped,
             _ => AskError::Restarting,
         }
     }
 
-    fn count_dead_letter(&self) {
-        self.mailbox.vitals.dead_letters.fetch_add(1, Relaxed);
+    fn vitals(&self) -> &Arc<Vitals> {
+        &self.mailbox.vitals
     }
 
     pub(crate) fn mailbox(&self) -> &Arc<Mailbox<M>> {
@@ -166,8 +184,8 @@ impl<M: Message> Address<M> {
 /// A limit beyond this is as good as this, and cannot overflow the clock.
 const LIMIT_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
-fn deadline(limit: Duration) -> Instant {
-    Instant::now() + limit.min(LIMIT_MAX)
+fn deadline(now: Instant, limit: Duration) -> Instant {
+    now + limit.min(LIMIT_MAX)
 }
 
 impl<M: Message> std::fmt::Debug for Address<M> {

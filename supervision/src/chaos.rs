@@ -33,9 +33,12 @@ pub enum FaultKind {
     Block { ms: u64 },
     /// The message is handled this much later; the same as a short `Hang`, under the name of what it simulates.
     Delay { ms: u64 },
+    /// So many messages that mean nothing are put into the normal lane, as far as there is room. This happens when it
+    /// is injected, whatever it is to strike; until they are handled, under the name `Flood`, senders find the lane full.
+    Flood { messages: u32 },
 }
 
-/// Which message it strikes.
+/// What it strikes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Strike {
@@ -47,6 +50,8 @@ pub enum Strike {
     Count(u64),
     /// Each, with this probability in thousandths, until the injection is cleared.
     Probability { per_mille: u32, seed: u64 },
+    /// No message, but the next so many starts, before the factory is called: one that hangs is late.
+    Start { times: u32 },
 }
 
 /// An injection that was refused.
@@ -87,6 +92,9 @@ impl Chaos {
         if faults.len() >= MAX_ARMED {
             return false;
         }
+        if on == (Strike::Start { times: 0 }) {
+            return true;
+        }
         faults.push(Armed { kind, on, dice: StdRng::seed_from_u64(seed) });
         self.armed.store(true, Relaxed);
         true
@@ -99,13 +107,22 @@ impl Chaos {
 
     /// The fault that strikes this message, if any.
     pub fn strike(&self, message: &str) -> Option<FaultKind> {
+        self.find(|fault| fault.strikes(message))
+    }
+
+    /// The fault that strikes this start, if any.
+    pub fn strike_start(&self) -> Option<FaultKind> {
+        self.find(Armed::strikes_start)
+    }
+
+    fn find(&self, strikes: impl FnMut(&mut Armed) -> bool) -> Option<FaultKind> {
         if !self.armed.load(Relaxed) {
             return None;
         }
         let mut faults = self.faults.lock();
-        let hit = faults.iter_mut().position(|fault| fault.strikes(message))?;
+        let hit = faults.iter_mut().position(strikes)?;
         let kind = faults[hit].kind.clone();
-        if !matches!(faults[hit].on, Strike::Probability { .. }) {
+        if !matches!(faults[hit].on, Strike::Probability { .. } | Strike::Start { times: 1.. }) {
             faults.remove(hit);
         }
         self.armed.store(!faults.is_empty(), Relaxed);
@@ -123,11 +140,18 @@ impl Armed {
                 *left == 0
             }
             Strike::Probability { per_mille, .. } => self.dice.random_range(0..1000) < *per_mille,
+            Strike::Start { .. } => false,
         }
+    }
+
+    fn strikes_start(&mut self) -> bool {
+        let Strike::Start { times } = &mut self.on else { return false };
+        *times = times.saturating_sub(1);
+        true
     }
 }
 
-/// Lets a fault happen, inside the handler of the message it strikes.
+/// Lets a fault happen, inside the handler of the message it strikes, or inside the start.
 pub(crate) async fn happen(fault: FaultKind) -> Result<(), Fault> {
     match fault {
         FaultKind::Panic => panic!("injected panic"),
@@ -138,6 +162,8 @@ pub(crate) async fn happen(fault: FaultKind) -> Result<(), Fault> {
         }
         // Blocking the thread is the fault that was asked for.
         FaultKind::Block { ms } => std::thread::sleep(Duration::from_millis(ms)),
+        // It has happened when it was injected.
+        FaultKind::Flood { .. } => {}
     }
     Ok(())
 }
@@ -157,6 +183,30 @@ mod tests {
         assert_eq!(hits(Strike::NextMessage, &["A", "B"]), [true, false]);
         assert_eq!(hits(Strike::Named("B".into()), &["A", "B", "B"]), [false, true, false]);
         assert_eq!(hits(Strike::Count(3), &["A", "A", "A", "A"]), [false, false, true, false]);
+    }
+
+    #[test]
+    fn so_many_starts_are_struck_and_no_message() {
+        let chaos = Chaos::default();
+        assert!(chaos.arm(FaultKind::Error, Strike::Start { times: 2 }) && chaos.arm(FaultKind::Error, Strike::Start { times: 0 }));
+        assert_eq!(chaos.strike("A"), None);
+        let starts = [(); 3].map(|()| chaos.strike_start().is_some());
+        assert_eq!(starts, [true, true, false]);
+    }
+
+    #[test]
+    fn injections_are_read_as_they_have_always_been_written() {
+        let cases = [
+            (r#"{"child":"a","kind":"panic","on":"next_message"}"#, FaultKind::Panic, Strike::NextMessage),
+            (r#"{"child":"a","kind":{"hang":{"ms":null}},"on":{"named":"Ask"}}"#, FaultKind::Hang { ms: None }, Strike::Named("Ask".into())),
+            (r#"{"child":"a","kind":"error","on":{"start":{"times":3}}}"#, FaultKind::Error, Strike::Start { times: 3 }),
+            (r#"{"child":"a","kind":{"flood":{"messages":9}},"on":"next_message"}"#, FaultKind::Flood { messages: 9 }, Strike::NextMessage),
+        ];
+        for (text, kind, on) in cases {
+            let fault = FaultInjection { child: "a".into(), kind, on };
+            assert_eq!(serde_json::from_str::<FaultInjection>(text).expect("it is read"), fault);
+            assert_eq!(serde_json::to_string(&fault).expect("it is written"), text);
+        }
     }
 
     #[test]

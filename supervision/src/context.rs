@@ -12,15 +12,14 @@ use crate::child::ChildId;
 use crate::children::Children;
 use crate::events::EventKind;
 use crate::fence::{Fence, Incarnation};
-use crate::lane::TimerMark;
 use crate::panics::{caught, caught_async};
 use crate::pulse::Pulse;
 use crate::runner::Seat;
 use crate::shared::Shared;
 use crate::supervisor::Command;
 use crate::task::TaskHandle;
-use crate::timer::Timer;
-use crate::trace::life_span;
+use crate::timer::{Timer, TimerBell};
+use crate::trace::{Origin, life_span};
 
 /// The surroundings of one incarnation. Everything it starts here ends with the incarnation.
 pub struct Context<M> {
@@ -35,11 +34,13 @@ pub struct Context<M> {
     pub(crate) is_done: bool,
 }
 
-/// Declared blocking work that did not end well.
+/// Declared blocking work that did not end well. Work beyond its limit is none of these: its incarnation is replaced and
+/// never hears of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BlockingError {
-    #[error("{what} panicked: {message}")]
-    Panicked { what: &'static str, message: String },
+    /// The work panicked; the actor lives on. `place` is known where the panic hook calls [`crate::note_panic`].
+    #[error("{what} panicked: {message}{}", place.as_ref().map(|place| format!(" at {place}")).unwrap_or_default())]
+    Panicked { what: &'static str, message: String, place: Option<String> },
 }
 
 impl<M: Message> Context<M> {
@@ -82,18 +83,18 @@ impl<M: Message> Context<M> {
 
     /// Sends `message` to oneself after `delay`. Needs no room in the mailbox.
     pub fn after(&self, delay: Duration, message: M) -> Timer {
-        let (mailbox, of) = (self.address.mailbox().clone(), self.incarnation);
+        let bell = self.timer_bell();
         let timer = async move {
             tokio::time::sleep(delay).await;
             // Refused when the incarnation is gone: the timer dies with it.
-            let _ = mailbox.push_timer(message, TimerMark { of, _pending: Arc::default() });
+            let _ = bell.ring(message, Arc::default());
         };
         Timer(self.pulse.tasks.spawn(timer))
     }
 
     /// Sends a message to oneself after each `period`. A tick is skipped while the one before has not been handled.
     pub fn every(&self, period: Duration, make: impl Fn() -> M + Send + 'static) -> Timer {
-        let (mailbox, of) = (self.address.mailbox().clone(), self.incarnation);
+        let bell = self.timer_bell();
         let timer = async move {
             let pending: Arc<()> = Arc::default();
             loop {
@@ -101,8 +102,7 @@ impl<M: Message> Context<M> {
                 if Arc::strong_count(&pending) > 1 {
                     continue;
                 }
-                let mark = TimerMark { of, _pending: pending.clone() };
-                if mailbox.push_timer(make(), mark).is_err() {
+                if bell.ring(make(), pending.clone()).is_err() {
                     return;
                 }
             }
@@ -112,9 +112,15 @@ impl<M: Message> Context<M> {
 
     /// Runs work that blocks its thread, declared: until `limit` this actor is slow, not hung.
     ///
-    /// The runtime hands its other tasks to another thread meanwhile (on a single-threaded runtime they wait).
-    /// An incarnation that was replaced while it blocked does not return from here.
+    /// The runtime hands its other tasks to another thread meanwhile (on a single-threaded runtime they wait, and the
+    /// supervisor with them). Snapshots name `what` as the work in hand, and call it slow after 2 s. When `limit` has
+    /// passed it has hung: the incarnation is fenced and replaced, or, if the child is exclusive, the tree escalates.
+    /// The thread itself cannot be stopped: the work runs to its end; let it ask [`Fence::is_current`] before an effect that must
+    /// not happen late.
+    /// An incarnation that was replaced does not begin it, and does not return from it, not even with an error; so
+    /// work that returned was within its limit as far as anybody judged. The message's own clock begins again then.
     pub async fn blocking<R: Send>(&self, limit: Duration, what: &'static str, work: impl FnOnce() -> R + Send) -> Result<R, BlockingError> {
+        Pulse::rest_if_fenced().await;
         let declared = self.pulse.declare(what, limit);
         let outcome = caught(|| match Handle::current().runtime_flavor() {
             RuntimeFlavor::CurrentThread => work(),
@@ -124,7 +130,7 @@ impl<M: Message> Context<M> {
         if self.pulse.is_fenced() {
             std::future::pending::<()>().await;
         }
-        outcome.map_err(|caught| BlockingError::Panicked { what, message: caught.message })
+        outcome.map_err(|caught| BlockingError::Panicked { what, message: caught.message, place: caught.place })
     }
 
     /// Runs a future beside the messages, for example to ask another actor without being occupied by it.
@@ -148,6 +154,10 @@ impl<M: Message> Context<M> {
         K: Ord + Clone + std::fmt::Display + Send + Sync + 'static,
     {
         Children::new(self.shared.clone(), (self.child, self.incarnation), self.name(), limit)
+    }
+
+    fn timer_bell(&self) -> TimerBell<M> {
+        TimerBell { mailbox: self.address.mailbox().clone(), of: self.incarnation, origin: Origin::own() }
     }
 
     pub(crate) fn life(&self) -> &Span {

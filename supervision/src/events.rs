@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::exit::ExitReason;
+use crate::letters::Unhandled;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,6 +90,22 @@ pub enum EventKind {
     /// A fault was armed.
     Injected {
         what: String,
+    },
+    /// Messages that nobody handled: the first of a burst at once, the others of the same second together.
+    DeadLetter {
+        /// The latest one.
+        message: String,
+        why: Unhandled,
+        count: u64,
+    },
+    /// A message that may be handled again broke one incarnation after the other, and is buried.
+    Poison {
+        message: String,
+        times: u32,
+    },
+    /// Each of these waits for the next, and the last for the first. Their deadlines end it.
+    AskCycle {
+        children: Vec<String>,
     },
 }
 

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::budget::Spending;
 use crate::child::{Child, ChildId, Phase, Then};
+use crate::cycles::Cycles;
 use crate::events::EventKind;
 use crate::exit::ExitReason;
 use crate::falls::Fall;
@@ -51,6 +52,7 @@ pub(crate) struct Family {
     pub stopping: Option<Stopping>,
     /// The panics of the supervisor itself.
     pub own_spending: Spending,
+    pub cycles: Cycles,
 }
 
 impl Family {
@@ -63,7 +65,9 @@ impl Family {
         let children: BTreeMap<_, _> = children.into_iter().enumerate().map(|(i, child)| (id(i), child)).collect();
         for (id, child) in &children {
             let group = child.group.map(|group| clans[group].name.clone());
-            shared.registry.add(*id, row(child, None, group));
+            shared.enroll(*id, row(child, None, group));
+            let group = child.group.map(|group| clans[group].name.clone());
+            shared.enroll(*id, row(child, None, group));
         }
         Family {
             shared,
@@ -79,6 +83,7 @@ impl Family {
             punctuality: Punctuality::new(tick),
             stopping: None,
             own_spending: Spending::default(),
+            cycles: Cycles::default(),
         }
     }
 
@@ -249,7 +254,7 @@ impl Family {
         });
         let is_orphan = parent.is_none();
         self.count_offspring(&child, 1);
-        self.shared.registry.add(id, row(&child, parent, None));
+        self.shared.enroll(id, row(&child, parent, None));
         self.children.insert(id, child);
         if is_orphan {
             return self.over(id, &ExitReason::Stopped, false);

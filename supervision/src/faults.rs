@@ -15,8 +15,8 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Arms a fault. Refused unless [`crate::Config::chaos`] is set. The tree's own name stands for its supervisor, which
-    /// can only be made to panic, at once.
+    /// Arms a fault; a flood happens at once. Refused unless [`crate::Config::chaos`] is set. The tree's own name stands
+    /// for its supervisor, which can only be made to panic, at once.
     pub fn inject(&self, fault: FaultInjection) -> Result<(), InjectError> {
         let FaultInjection { child, kind, on } = fault;
         if !self.enabled {
@@ -26,19 +26,21 @@ impl Faults {
             self.shared.command(Command::Panic);
             return Ok(());
         }
-        let what = format!("{kind:?} on {on:?}");
-        let armed = self.shared.registry.find(&child, |row| {
-            let vitals = row.port.vitals();
-            (vitals.chaos.arm(kind, on), vitals.fence.current())
-        });
-        match armed {
-            None => Err(InjectError::Unknown(child)),
-            Some((false, _)) => Err(InjectError::TooMany(child)),
-            Some((true, incarnation)) => {
-                self.shared.events.tell(&child, incarnation.0, EventKind::Injected { what });
-                Ok(())
+        let Some((port, incarnation)) = self.shared.registry.find(&child, |row| (row.port.clone(), row.port.vitals().fence.current())) else {
+            return Err(InjectError::Unknown(child));
+        };
+        let what = match kind {
+            FaultKind::Flood { messages } => format!("{kind:?}: {} found no room", port.flood(messages)),
+            _ => {
+                let what = format!("{kind:?} on {on:?}");
+                if !port.vitals().chaos.arm(kind, on) {
+                    return Err(InjectError::TooMany(child));
+                }
+                what
             }
-        }
+        };
+        self.shared.events.tell(&child, incarnation.0, EventKind::Injected { what });
+        Ok(())
     }
 
     /// Disarms all faults of a child. `false`: there is no such child.

@@ -26,6 +26,7 @@ enum Finding {
 impl Family {
     pub fn tick(&mut self) {
         let on_time = self.punctuality.tick(self.epoch.elapsed());
+        self.tell_of_letters_and_cycles();
         let findings: Vec<(ChildId, Finding)> = self.children.keys().filter_map(|id| Some((*id, self.look(*id, on_time)?))).collect();
         for (id, finding) in findings {
             match finding {

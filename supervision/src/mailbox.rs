@@ -1,26 +1,27 @@
 //! The mailbox behind an address: it holds the queue, and outlives everybody who reads from it.
 //!
 //! ```text
-//!   senders --> room (a semaphore per lane) --> lanes --take(incarnation)--> runner of the living incarnation
-//!                                                 |
-//!                             doorbell, rung once until the runner found the lanes empty
+//!   senders --> room (a bound per lane) --> lanes --take(incarnation)--> runner of the living incarnation
+//!                  line of those who wait     ^ |                             |
+//!                                             | doorbell, rung once until     | keep, settle
+//!                                             | the runner found them empty   v
+//!                                             +------------- detach ------ in hand: a copy, if there may be a second try
 //! ```
-//! One lock guards lanes, owner and doorbell, is never held across an await or a call of foreign code, and
-//! is where the fence is tested: a stale incarnation can take nothing.
+//! One lock guards lanes, owner and doorbell, is taken once to send and once to take, is never held across an await or
+//! a call of foreign code, and is where the fence is tested: a stale incarnation can take nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use parking_lot::Mutex;
 use ractor::ActorRef;
-use tokio::sync::Semaphore;
 
-use crate::actor::Message;
+use crate::actor::{Message, POISON_TIMES};
+use crate::address::AskError;
 use crate::fence::Incarnation;
-use crate::lane::{Envelope, Lane, Lanes, MailboxLimits, TimerMark};
-use crate::pulse::Pulse;
+use crate::lane::{Admission, Envelope, Item, Lane, Lanes, MailboxLimits};
+use crate::letters::Unhandled;
 use crate::reply::bury;
-use crate::trace::Origin;
+use crate::room::{Place, Ticket};
 use crate::vitals::Vitals;
 
 /// What the runner hears through ractor.
@@ -34,7 +35,7 @@ pub(crate) enum Control {
 
 /// What a runner finds when it looks into the mailbox.
 pub(crate) enum Taken<M> {
-    Message(Envelope<M>),
+    Item(Item<M>),
     /// Nothing now; the doorbell will ring.
     Nothing,
     /// Time to leave, in order.
@@ -55,12 +56,13 @@ pub(crate) enum Leaving {
 pub(crate) struct Mailbox<M> {
     pub vitals: Arc<Vitals>,
     pub limits: MailboxLimits,
-    room: [Semaphore; crate::lane::LANES],
     inbox: Mutex<Inbox<M>>,
 }
 
 struct Inbox<M> {
     lanes: Lanes<M>,
+    /// What the owner has in hand, if it may be handled again.
+    in_hand: Option<Envelope<M>>,
     owner: Option<Owner>,
     rung: bool,
     paused: bool,
@@ -77,40 +79,81 @@ struct Owner {
 #[derive(Debug)]
 pub(crate) struct Closed;
 
+/// A message that was not let in.
+pub(crate) enum Refused<M> {
+    Full(Envelope<M>),
+    Closed(Envelope<M>),
+}
+
 impl<M: Message> Mailbox<M> {
     pub fn new(name: &str, limits: MailboxLimits) -> Arc<Self> {
-        let room = [Lane::Urgent, Lane::Normal, Lane::Bulk].map(|lane| Semaphore::new(limits.of(lane)));
-        let inbox = Inbox { lanes: Lanes::new(), owner: None, rung: false, paused: false, leaving: None, closed: false };
-        Arc::new(Mailbox { vitals: Vitals::new(name), limits, room, inbox: Mutex::new(inbox) })
+        let lanes = Lanes::new(&limits);
+        let inbox = Inbox { lanes, in_hand: None, owner: None, rung: false, paused: false, leaving: None, closed: false };
+        Arc::new(Mailbox { vitals: Vitals::new(name), limits, inbox: Mutex::new(inbox) })
     }
 
-    pub fn room(&self, lane: Lane) -> &Semaphore {
-        &self.room[lane as usize]
+    /// Lets a message in if there is room, or an older one yields.
+    pub fn post(&self, envelope: Envelope<M>) -> Result<(), Refused<M>> {
+        let mut inbox = self.inbox.lock();
+        if inbox.closed {
+            return Err(Refused::Closed(envelope));
+        }
+        match inbox.lanes.admit(envelope) {
+            Admission::Entered => {
+                inbox.ring();
+                Ok(())
+            }
+            Admission::Instead(oldest) => {
+                drop(inbox);
+                self.vitals.unhandled(oldest.name, Unhandled::DroppedOldest);
+                bury(oldest, AskError::Full);
+                Ok(())
+            }
+            Admission::Full(envelope) => Err(Refused::Full(envelope)),
+        }
     }
 
-    /// Queues a message that holds a place in `room`, which the runner will give back.
-    pub fn push(&self, message: M) -> Result<(), Closed> {
-        let origin = if Pulse::here_is(&self.vitals) { Origin::none() } else { Origin::here() };
-        self.put(message, origin, None)
-    }
-
-    /// Queues a timer's message, which holds no place. Refused when its incarnation is gone.
-    pub fn push_timer(&self, message: M, mark: TimerMark) -> Result<(), Closed> {
-        self.put(message, Origin::none(), Some(mark))
-    }
-
-    fn put(&self, message: M, origin: Origin, timer: Option<TimerMark>) -> Result<(), Closed> {
-        let lane = message.lane();
+    /// Queues a message that has a place, or a timer's, which needs none and is refused when its incarnation is gone.
+    pub fn put(&self, envelope: Envelope<M>) -> Result<(), Closed> {
         let mut inbox = self.inbox.lock();
         // By the fence, not by the owner: a timer may fire while its incarnation is still starting.
-        let is_stale = timer.as_ref().is_some_and(|mark| !self.vitals.fence.is_current(mark.of));
+        let is_stale = envelope.timer.as_ref().is_some_and(|mark| !self.vitals.fence.is_current(mark.of));
         if inbox.closed || is_stale {
             drop(inbox);
             return Err(Closed);
         }
-        inbox.lanes.push(Envelope { message, lane, queued_at: self.vitals.now_us(), origin, timer });
+        inbox.lanes.push(envelope);
         inbox.ring();
         Ok(())
+    }
+
+    /// Waits for a place in a lane. Whoever drops this future gives up the turn.
+    pub async fn place(&self, lane: Lane) -> Result<Place<'_, M>, Closed> {
+        let ticket = {
+            let mut inbox = self.inbox.lock();
+            if inbox.closed {
+                return Err(Closed);
+            }
+            inbox.lanes.enter_line(lane)
+        };
+        match ticket {
+            None => Ok(Place::new(self, lane)),
+            Some((number, call)) => Ticket { mailbox: self, lane, number, call, called: false }.place().await,
+        }
+    }
+
+    /// A place is free. Whoever waits longest gets it; one who left meanwhile does not answer.
+    pub fn release(&self, lane: Lane) {
+        loop {
+            let heir = self.inbox.lock().lanes.release(lane);
+            if heir.is_none_or(|heir| heir.send(()).is_ok()) {
+                return;
+            }
+        }
+    }
+
+    pub fn leave_line(&self, lane: Lane, number: u64) {
+        self.inbox.lock().lanes.leave_line(lane, number);
     }
 
     /// The living incarnation's next message.
@@ -124,10 +167,14 @@ impl<M: Message> Mailbox<M> {
         }
         let next = if inbox.paused { None } else { inbox.lanes.pop() };
         match next {
-            Some(envelope) => {
+            Some((item, heir)) => {
                 drop(inbox);
-                self.give_back(&envelope);
-                Taken::Message(envelope)
+                if let Some(heir) = heir
+                    && heir.send(()).is_err()
+                {
+                    self.release(item.lane());
+                }
+                Taken::Item(item)
             }
             None if inbox.leaving == Some(Leaving::Drained) => Taken::Leave,
             None => {
@@ -137,10 +184,20 @@ impl<M: Message> Mailbox<M> {
         }
     }
 
-    fn give_back(&self, envelope: &Envelope<M>) {
-        if envelope.timer.is_none() {
-            self.room(envelope.lane).add_permits(1);
-        }
+    /// Remembers what an incarnation has in hand, for the case that it breaks.
+    pub fn keep(&self, incarnation: Incarnation, copy: Envelope<M>) {
+        let mut inbox = self.inbox.lock();
+        let refused = if inbox.is_owned_by(incarnation) { inbox.in_hand.replace(copy) } else { Some(copy) };
+        drop(inbox);
+        drop(refused);
+    }
+
+    /// What was in hand is handled.
+    pub fn settle(&self, incarnation: Incarnation) {
+        let mut inbox = self.inbox.lock();
+        let copy = if inbox.is_owned_by(incarnation) { inbox.in_hand.take() } else { None };
+        drop(inbox);
+        drop(copy);
     }
 
     /// Lets an incarnation read; `false` when it is no longer the living one.
@@ -186,10 +243,13 @@ pub(crate) trait Port: Send + Sync {
     fn pause(&self, paused: bool);
     /// Tells the present incarnation to go.
     fn leave(&self, how: Leaving);
-    /// Takes the mailbox from its incarnation; what waits is for the next one.
+    /// Takes the mailbox from its incarnation; what waits is for the next one, and so is what it had in hand, if that
+    /// may be handled again and is no poison.
     fn detach(&self);
     /// Nobody will read any more: what waits is dropped and counted, senders get `Stopped`.
     fn close(&self);
+    /// Queues so many that mean nothing; tells how many found no room.
+    fn flood(&self, messages: u32) -> u32;
 }
 
 impl<M: Message> Port for Mailbox<M> {
@@ -198,8 +258,7 @@ impl<M: Message> Port for Mailbox<M> {
     }
 
     fn depth(&self) -> usize {
-        let free: usize = self.room.iter().map(Semaphore::available_permits).sum();
-        self.capacity().saturating_sub(free)
+        self.inbox.lock().lanes.held()
     }
 
     fn capacity(&self) -> usize {
@@ -226,13 +285,15 @@ impl<M: Message> Port for Mailbox<M> {
     fn leave(&self, how: Leaving) {
         let mut inbox = self.inbox.lock();
         inbox.leaving = Some(how);
-        if how == Leaving::Drained {
+        let lines = (how == Leaving::Drained).then(|| {
             inbox.closed = true;
             inbox.paused = false;
-            self.room.iter().for_each(Semaphore::close);
-        }
+            inbox.lanes.take_lines()
+        });
         inbox.rung = false;
         inbox.ring();
+        drop(inbox);
+        drop(lines);
     }
 
     fn detach(&self) {
@@ -241,20 +302,45 @@ impl<M: Message> Port for Mailbox<M> {
         inbox.rung = false;
         inbox.leaving = None;
         let timers = inbox.lanes.take_timers();
+        let mut in_hand = inbox.in_hand.take();
+        let is_poison = in_hand.as_mut().is_some_and(|envelope| {
+            envelope.broke += 1;
+            envelope.broke >= POISON_TIMES
+        });
+        if !is_poison && let Some(envelope) = in_hand.take() {
+            inbox.lanes.put_back(envelope);
+        }
         drop(inbox);
         // Outside the lock: a message may hold anything.
-        bury(timers);
+        bury(timers, AskError::Stopped);
+        if let Some(poison) = in_hand {
+            self.vitals.poisoned_by(poison.name, poison.broke);
+            bury(poison, AskError::Crashed);
+        }
     }
 
     fn close(&self) {
-        self.room.iter().for_each(Semaphore::close);
         let mut inbox = self.inbox.lock();
         inbox.closed = true;
         inbox.owner = None;
-        let letters = inbox.lanes.take_all();
+        let lines = inbox.lanes.take_lines();
+        let items = inbox.lanes.take_all();
+        let in_hand = inbox.in_hand.take();
         drop(inbox);
-        self.vitals.dead_letters.fetch_add(letters.len() as u64, Relaxed);
-        letters.iter().for_each(|letter| self.give_back(letter));
-        bury(letters);
+        drop(lines);
+        let waited = items.iter().filter_map(Item::name).chain(in_hand.iter().map(|envelope| envelope.name));
+        waited.for_each(|name| self.vitals.unhandled(name, Unhandled::Stopped));
+        self.vitals.last_letters();
+        bury((items, in_hand), AskError::Stopped);
+    }
+
+    fn flood(&self, messages: u32) -> u32 {
+        let mut inbox = self.inbox.lock();
+        if inbox.closed {
+            return messages;
+        }
+        let refused = inbox.lanes.flood(messages);
+        inbox.ring();
+        refused
     }
 }

@@ -51,11 +51,20 @@ impl Metrics {
         }
     }
 
-    pub fn handled(&self, child: &Arc<str>, message: &'static str, queued: Duration, took: Duration) {
-        let labels = [self.tree.clone(), KeyValue::new("child", child.clone()), KeyValue::new("message", message)];
-        self.queue_time.record(queued.as_secs_f64(), &labels);
-        self.handling_time.record(took.as_secs_f64(), &labels);
+    pub fn labels(&self, child: &Arc<str>, message: &'static str) -> Labels {
+        Labels { message, values: [self.tree.clone(), KeyValue::new("child", child.clone()), KeyValue::new("message", message)] }
     }
+
+    pub fn handled(&self, labels: &Labels, queued: Duration, took: Duration) {
+        self.queue_time.record(queued.as_secs_f64(), &labels.values);
+        self.handling_time.record(took.as_secs_f64(), &labels.values);
+    }
+}
+
+/// Under which labels messages of one kind are counted.
+pub(crate) struct Labels {
+    pub message: &'static str,
+    values: [KeyValue; 3],
 }
 
 fn each(registry: &Weak<Registry>, observe: impl Fn(&[KeyValue], &Totals)) {

@@ -26,6 +26,8 @@ pub(crate) struct Pulse {
     /// Questions to other actors that are open now, and since when.
     waiting: AtomicU32,
     waiting_since: AtomicU64,
+    /// Whom they were put to, oldest first, each with its number.
+    asked: Mutex<Asked>,
     /// When it last showed that it listens.
     alive_at: AtomicU64,
     /// When it was first pinged since then; older when no ping is open.
@@ -46,6 +48,7 @@ impl Pulse {
             hang_limit_us: micros(hang_limit),
             waiting: AtomicU32::new(0),
             waiting_since: AtomicU64::new(0),
+            asked: Mutex::default(),
             alive_at: AtomicU64::new(0),
             pinged_at: AtomicU64::new(0),
             doing: Mutex::new(""),
@@ -55,17 +58,25 @@ impl Pulse {
     }
 
     /// Microseconds since the epoch, plus one.
-    fn now(&self) -> u64 {
+    pub fn now(&self) -> u64 {
         micros(self.epoch.elapsed()) + 1
     }
 
-    /// Takes work in hand, and tells when that was.
-    pub fn begin(&self, what: &'static str) -> u64 {
-        let now = self.now();
+    /// Takes work in hand now.
+    pub fn begin(&self, what: &'static str) {
+        self.name(what);
+        self.begin_at(self.now());
+    }
+
+    /// What is in hand from now on.
+    pub fn name(&self, what: &'static str) {
         *self.doing.lock() = what;
+    }
+
+    /// Takes in hand, at that moment, what was [named](Pulse::name) last.
+    pub fn begin_at(&self, now: u64) {
         self.limit_us.store(self.hang_limit_us, Relaxed);
         self.busy_since.store(now, Relaxed);
-        now
     }
 
     /// Ends the work in hand, and tells when that was.
@@ -119,6 +130,14 @@ impl Pulse {
         self.waiting.load(Relaxed) > 0
     }
 
+    /// Whom the work in hand waits for, oldest first, each with a number that this incarnation uses once.
+    pub fn waits(&self) -> Vec<(u64, Arc<Vitals>)> {
+        if !self.is_waiting() {
+            return Vec::new();
+        }
+        self.asked.lock().open.clone()
+    }
+
     pub fn signs(&self) -> Signs {
         let (now, alive_at, pinged_at) = (self.now(), self.alive_at.load(Relaxed), self.pinged_at.load(Relaxed));
         let since = |at: u64| Duration::from_micros(now.saturating_sub(at));
@@ -141,9 +160,14 @@ impl Pulse {
         CURRENT.try_with(Arc::clone).ok()
     }
 
-    /// Whether what runs now is the incarnation that `vitals` has.
-    pub fn here_is(vitals: &Vitals) -> bool {
-        CURRENT.try_with(|pulse| vitals.is_pulse(pulse)).unwrap_or(false)
+    /// Who sends here to the child with these `vitals`.
+    pub fn sender(vitals: &Vitals) -> Sender {
+        let known = CURRENT.try_with(|pulse| match pulse {
+            pulse if pulse.is_fenced() => Sender::Fenced,
+            pulse if vitals.is_pulse(pulse) => Sender::Itself,
+            _ => Sender::Other,
+        });
+        known.unwrap_or(Sender::Other)
     }
 
     /// Whether what runs now belongs to an incarnation that was replaced.
@@ -171,24 +195,55 @@ impl Drop for Declared<'_> {
     }
 }
 
+/// Who sends a message, seen from the mailbox it goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sender {
+    Other,
+    /// The actor behind the mailbox, to itself.
+    Itself,
+    /// An incarnation that was replaced.
+    Fenced,
+}
+
+/// The open questions of one incarnation.
+#[derive(Default)]
+struct Asked {
+    open: Vec<(u64, Arc<Vitals>)>,
+    last: u64,
+}
+
+impl Asked {
+    fn open(&mut self, whom: &Arc<Vitals>) -> u64 {
+        self.last += 1;
+        self.open.push((self.last, whom.clone()));
+        self.last
+    }
+
+    fn close(&mut self, number: u64) {
+        self.open.retain(|(open, _)| *open != number);
+    }
+}
+
 /// While it lives, the incarnation in this task waits for another and cannot be called hung.
-pub(crate) struct Waiting(Option<Arc<Pulse>>);
+pub(crate) struct Waiting(Option<(Arc<Pulse>, u64)>);
 
 impl Waiting {
-    pub fn begin() -> Self {
-        let pulse = Pulse::current();
-        if let Some(pulse) = &pulse
-            && pulse.waiting.fetch_add(1, Relaxed) == 0
-        {
-            pulse.waiting_since.store(pulse.now(), Relaxed);
-        }
-        Waiting(pulse)
+    /// Waits for `whom`.
+    pub fn begin(whom: &Arc<Vitals>) -> Self {
+        Waiting(Pulse::current().map(|pulse| {
+            let number = pulse.asked.lock().open(whom);
+            if pulse.waiting.fetch_add(1, Relaxed) == 0 {
+                pulse.waiting_since.store(pulse.now(), Relaxed);
+            }
+            (pulse, number)
+        }))
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let Some(pulse) = &self.0 else { return };
+        let Some((pulse, number)) = &self.0 else { return };
+        pulse.asked.lock().close(*number);
         let waited = pulse.now().saturating_sub(pulse.waiting_since.load(Relaxed));
         // Shifted before the count falls, so that no judge sees the wait as work.
         if pulse.waiting.load(Relaxed) == 1 && pulse.busy_since.load(Relaxed) != 0 {
@@ -213,14 +268,15 @@ mod tests {
         pulse
             .clone()
             .scope(async {
-                let waiting = Waiting::begin();
+                let waiting = Waiting::begin(&Vitals::new("b"));
                 tokio::time::advance(Duration::from_millis(500)).await;
                 assert!(pulse.signs().waiting);
+                assert_eq!(pulse.waits()[0].1.path(), "b");
                 drop(waiting);
                 tokio::time::advance(Duration::from_millis(30)).await;
             })
             .await;
-        assert!(!pulse.signs().waiting);
+        assert!(!pulse.signs().waiting && pulse.waits().is_empty());
         assert_eq!(pulse.busy(), Some(Duration::from_millis(30)));
     }
 

@@ -12,13 +12,14 @@ use tracing::Instrument;
 
 use crate::actor::{Actor, Fault, Message};
 use crate::address::Address;
-use crate::chaos;
+use crate::chaos::{self, FaultKind};
 use crate::child::ChildId;
 use crate::context::Context;
 use crate::exit::ExitReason;
 use crate::fence::Incarnation;
-use crate::lane::Envelope;
+use crate::lane::{Envelope, Item};
 use crate::mailbox::{Control, Mailbox, Taken};
+use crate::metrics::Labels;
 use crate::panics::{caught, caught_async};
 use crate::pulse::Pulse;
 use crate::shared::Shared;
@@ -85,8 +86,8 @@ impl<A: Actor> ractor::Actor for Runner<A> {
         match control {
             Control::Ping => life.pulse.pong(),
             Control::Doorbell => {
-                let span = life.context.life().clone();
-                life.turn(bell).instrument(span).await;
+                let (span, pulse) = (life.context.life().clone(), life.pulse.clone());
+                pulse.scope(life.turn(bell)).instrument(span).await;
             }
         }
         Ok(())
@@ -106,8 +107,13 @@ struct Life<A: Actor> {
     shared: Arc<Shared>,
     label: Arc<str>,
     incarnation: Incarnation,
+    /// Of the latest message: most follow others of their kind.
+    labels: Labels,
     gone: Option<Gone>,
 }
+
+/// The name under which what an injected flood consists of is handled.
+const FLOOD: &str = "Flood";
 
 impl<A: Actor> Life<A> {
     async fn begin(bell: ActorRef<Control>, birth: Birth<A>) -> Result<Self, ExitReason> {
@@ -118,21 +124,32 @@ impl<A: Actor> Life<A> {
         let mut context = Context::new(address, seat);
         pulse.begin("started");
         let span = context.life().clone();
-        let actor = pulse.clone().scope(start(factory, incarnation, &mut context)).instrument(span).await?;
+        let fault = mailbox.vitals.chaos.strike_start();
+        let actor = pulse.clone().scope(start(factory, incarnation, &mut context, fault)).instrument(span).await?;
         pulse.end();
         if !mailbox.attach(incarnation, bell) {
             return Err(ExitReason::killed_by_supervisor());
         }
         let gone = Some(Gone { shared: shared.clone(), child, incarnation, reason: ExitReason::Killed { by: "the runtime".to_owned() } });
-        Ok(Life { actor: Some(actor), context, mailbox, pulse, shared, label, incarnation, gone })
+        let labels = shared.metrics.labels(&label, FLOOD);
+        pulse.name(FLOOD);
+        Ok(Life { actor: Some(actor), context, mailbox, pulse, shared, label, incarnation, labels, gone })
     }
 
     /// Handles what waits, up to a batch.
     async fn turn(&mut self, bell: ActorRef<Control>) {
+        // One look at the clock for each message: the next begins when the one before ends.
+        let mut now = self.pulse.now();
         for _ in 0..BATCH {
             let reason = match self.mailbox.take(self.incarnation) {
                 Taken::Nothing => return,
-                Taken::Message(envelope) => self.handle(envelope).await,
+                Taken::Item(Item::Letter(envelope)) => self.handle(envelope, &mut now).await,
+                Taken::Item(Item::Flood) => {
+                    self.take_in_hand(FLOOD, now);
+                    self.end_message(Duration::ZERO, &mut now);
+                    self.mailbox.vitals.handled.fetch_add(1, Relaxed);
+                    None
+                }
                 Taken::Leave => Some(self.stopping().await),
                 Taken::Stale => Some(ExitReason::killed_by_supervisor()),
             };
@@ -147,43 +164,66 @@ impl<A: Actor> Life<A> {
     }
 
     /// Handles one message; tells why if this was the last one.
-    async fn handle(&mut self, envelope: Envelope<A::Message>) -> Option<ExitReason> {
-        let Envelope { message, queued_at, origin, timer, .. } = envelope;
-        let name = message.name();
+    async fn handle(&mut self, envelope: Envelope<A::Message>, now: &mut u64) -> Option<ExitReason> {
+        let Envelope { message, name, lane, queued_at, origin, yields, broke, timer } = envelope;
         let vitals = &self.mailbox.vitals;
         let fault = vitals.chaos.strike(name);
-        let began = self.pulse.begin(name);
-        let queued_us = began.saturating_sub(queued_at);
-        let span = message_span(&self.label, name, queued_us, origin);
+        self.take_in_hand(name, *now);
+        let queued_us = now.saturating_sub(queued_at);
+        let span = message_span(&self.label, name, queued_us, &origin);
         // A missing actor has ended, and an ended one takes no messages.
         let actor = self.actor.as_mut()?;
-        let context = &mut self.context;
+        let (context, mailbox, incarnation, is_timer) = (&mut self.context, &self.mailbox, self.incarnation, timer.is_some());
         let work = async move {
+            // What a timer sent is void for the next incarnation.
+            let copy = if is_timer { None } else { message.again() };
+            let is_kept = copy.is_some();
+            if let Some(message) = copy {
+                mailbox.keep(incarnation, Envelope { message, name, lane, queued_at, origin, yields, broke, timer: None });
+            }
             if let Some(fault) = fault {
                 chaos::happen(fault).await?;
             }
-            actor.handle(message, context).await
+            actor.handle(message, context).await?;
+            if is_kept {
+                mailbox.settle(incarnation);
+            }
+            Ok::<(), Fault>(())
         };
-        let outcome = self.pulse.clone().scope(caught_async(work)).instrument(span).await;
-        let took = Duration::from_micros(self.pulse.end().saturating_sub(began));
+        let outcome = caught_async(work).instrument(span).await;
         drop(timer);
-        self.shared.metrics.handled(&self.label, name, Duration::from_micros(queued_us), took);
+        self.end_message(Duration::from_micros(queued_us), now);
         let during = || name.to_owned();
         match outcome {
             Err(caught) => Some(caught.reason(name)),
             Ok(Err(fault)) => Some(ExitReason::Fault { error: fault.to_string(), during: during(), times_in_a_row: 1 }),
             Ok(Ok(())) if self.pulse.is_fenced() => Some(ExitReason::killed_by_supervisor()),
             Ok(Ok(())) => {
-                vitals.handled.fetch_add(1, Relaxed);
+                self.mailbox.vitals.handled.fetch_add(1, Relaxed);
                 self.context.is_done.then_some(ExitReason::Done)
             }
         }
     }
 
+    fn take_in_hand(&mut self, name: &'static str, now: u64) {
+        if self.labels.message != name {
+            self.labels = self.shared.metrics.labels(&self.label, name);
+            self.pulse.name(name);
+        }
+        self.pulse.begin_at(now);
+    }
+
+    /// `now` goes on from when the message began to when it ended.
+    fn end_message(&mut self, queued: Duration, now: &mut u64) {
+        let began = std::mem::replace(now, self.pulse.end());
+        let took = Duration::from_micros(now.saturating_sub(began));
+        self.shared.metrics.handled(&self.labels, queued, took);
+    }
+
     async fn stopping(&mut self) -> ExitReason {
         if let Some(actor) = self.actor.as_mut() {
             self.pulse.begin(STOPPING);
-            let outcome = self.pulse.clone().scope(caught_async(actor.stopping(&mut self.context))).await;
+            let outcome = caught_async(actor.stopping(&mut self.context)).await;
             self.pulse.end();
             if let Err(caught) = outcome {
                 return caught.reason(STOPPING);
@@ -207,8 +247,16 @@ impl<A: Actor> Life<A> {
     }
 }
 
-async fn start<A: Actor>(factory: Factory<A>, incarnation: Incarnation, context: &mut Context<A::Message>) -> Result<A, ExitReason> {
+async fn start<A: Actor>(
+    factory: Factory<A>,
+    incarnation: Incarnation,
+    context: &mut Context<A::Message>,
+    fault: Option<FaultKind>,
+) -> Result<A, ExitReason> {
     let born = async {
+        if let Some(fault) = fault {
+            chaos::happen(fault).await?;
+        }
         let mut actor = factory(incarnation).await?;
         actor.started(context).await?;
         Ok::<A, Fault>(actor)

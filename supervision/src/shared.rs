@@ -9,12 +9,14 @@ use tokio::sync::watch;
 use crate::child::ChildId;
 use crate::events::Events;
 use crate::exit::Escalation;
+use crate::letters::{DeadLetters, Tray};
 use crate::metrics::Metrics;
-use crate::registry::Registry;
+use crate::registry::{Registry, Row};
 use crate::supervisor::Command;
 
 pub(crate) struct Shared {
     pub events: Events,
+    pub letters: DeadLetters,
     pub metrics: Metrics,
     pub registry: Arc<Registry>,
     /// Set once, when the tree gave up on a child. The first one counts.
@@ -27,12 +29,19 @@ impl Shared {
     pub fn new(events: Events, metrics: Metrics, registry: Arc<Registry>, first_id: u64) -> Arc<Self> {
         Arc::new(Shared {
             events,
+            letters: DeadLetters::new(),
             metrics,
             registry,
             ended: watch::Sender::new(None),
             supervisor: OnceLock::new(),
             next_id: AtomicU64::new(first_id),
         })
+    }
+
+    /// Makes a child one of this tree: its dead letters are noted here, and snapshots show it.
+    pub fn enroll(&self, id: ChildId, row: Row) {
+        row.port.vitals().join(Tray::new(&row.name, self.letters.clone(), self.events.clone()));
+        self.registry.add(id, row);
     }
 
     pub fn next_id(&self) -> ChildId {

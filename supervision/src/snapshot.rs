@@ -83,6 +83,8 @@ pub struct ChildSnapshot {
     pub busy_with: Option<String>,
     /// Whether it waits for another actor now.
     pub waiting: bool,
+    /// For which one: the oldest of its open questions.
+    pub waiting_for: Option<String>,
     /// Busy for more than 2 s: degraded, and not hung yet.
     pub slow: bool,
     pub hang_limit_ms: u64,
@@ -127,6 +129,7 @@ fn child(row: &Row) -> ChildSnapshot {
     let pulse = vitals.pulse();
     let busy = if is_up { pulse.busy() } else { None };
     let waiting = busy.is_some() && pulse.is_waiting();
+    let waiting_for = if waiting { pulse.waits().first().map(|(_, whom)| whom.path().to_owned()) } else { None };
     ChildSnapshot {
         name: row.name.clone(),
         state,
@@ -147,6 +150,7 @@ fn child(row: &Row) -> ChildSnapshot {
         busy_ms: millis(busy.unwrap_or_default()),
         busy_with: busy.map(|_| pulse.doing().to_owned()),
         waiting,
+        waiting_for,
         slow: !waiting && busy.is_some_and(|busy| busy > SLOW),
         hang_limit_ms: millis(row.rules.hang_limit),
         exclusive: row.rules.exclusive,

@@ -17,6 +17,7 @@ use crate::family::Family;
 use crate::faults::Faults;
 use crate::fence::Fence;
 use crate::group::{Flat, Member};
+use crate::letters::DeadLetters;
 use crate::metrics::Metrics;
 use crate::order::{Node, Orders, TreeError, names_are_unique, start_order, stop_order};
 use crate::registry::Registry;
@@ -177,6 +178,11 @@ impl Running {
 
     pub fn events(&self) -> Events {
         self.shared.events.clone()
+    }
+
+    /// What nobody handled, and why; a handle that may be given away.
+    pub fn dead_letters(&self) -> DeadLetters {
+        self.shared.letters.clone()
     }
 
     /// The fence of a child, by name.

@@ -1,7 +1,7 @@
 //! What is known of a child over all its lives, in atomics.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -9,8 +9,10 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::chaos::Chaos;
+use crate::events::EventKind;
 use crate::exit::ExitReason;
 use crate::fence::{Fence, Incarnation};
+use crate::letters::{Tray, Unhandled};
 use crate::pulse::Pulse;
 use crate::snapshot::ChildState;
 
@@ -31,6 +33,8 @@ pub(crate) struct Vitals {
     held_by: Mutex<Option<String>>,
     /// The latest incarnation that said it is ready.
     said_ready: AtomicU64,
+    /// Set once the child belongs to a tree.
+    tray: OnceLock<Tray>,
 }
 
 impl Vitals {
@@ -52,12 +56,18 @@ impl Vitals {
             last_exit: Mutex::new(None),
             held_by: Mutex::new(None),
             said_ready: AtomicU64::new(0),
+            tray: OnceLock::new(),
         })
+    }
+
+    /// That moment in microseconds since the mailbox was made.
+    pub fn since_epoch_us(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.epoch).as_micros()).unwrap_or(u64::MAX)
     }
 
     /// Microseconds since the mailbox was made.
     pub fn now_us(&self) -> u64 {
-        u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX)
+        self.since_epoch_us(Instant::now())
     }
 
     fn now_ms(&self) -> u64 {
@@ -131,5 +141,46 @@ impl Vitals {
 
     pub fn note_exit(&self, reason: ExitReason) {
         *self.last_exit.lock() = Some(reason);
+    }
+
+    /// From now on it belongs to a tree. Only once: an address has one child.
+    pub fn join(&self, tray: Tray) {
+        let _ = self.tray.set(tray);
+    }
+
+    /// The child's name in its tree; before it has one, the address' own.
+    pub fn path(&self) -> &str {
+        self.tray.get().map_or(&self.name, Tray::child)
+    }
+
+    /// A dead letter.
+    pub fn unhandled(&self, message: &'static str, why: Unhandled) {
+        self.dead_letters.fetch_add(1, Relaxed);
+        if let Some(tray) = self.tray.get() {
+            tray.note(self.fence.current().0, message, why);
+        }
+    }
+
+    /// A message broke so many incarnations that it is not tried again.
+    pub fn poisoned_by(&self, message: &'static str, times: u32) {
+        tracing::warn!(child = self.path(), message, times, "a message broke one incarnation after the other and is buried");
+        if let Some(tray) = self.tray.get() {
+            tray.tell(self.fence.current().0, Some(EventKind::Poison { message: message.to_owned(), times }));
+        }
+        self.unhandled(message, Unhandled::Poison);
+    }
+
+    /// Tells of the dead letters of a burst that is over.
+    pub fn due_letters(&self) {
+        if let Some(tray) = self.tray.get() {
+            tray.tell_rest(self.fence.current().0, false);
+        }
+    }
+
+    /// Tells of all dead letters: the child is over.
+    pub fn last_letters(&self) {
+        if let Some(tray) = self.tray.get() {
+            tray.tell_rest(self.fence.current().0, true);
+        }
     }
 }

@@ -139,3 +139,44 @@ async fn a_late_supervisor_condemns_nobody() {
     assert_eq!(running.snapshot().child("a").unwrap().hangs, 0);
     let _ = running.stop("test").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn declared_work_is_slow_after_two_seconds_and_hung_at_its_limit() {
+    let record = Record::default();
+    let (address, spec) = probe("a", &record);
+    let running = run(vec![spec.hang_limit(LIMIT)]).await;
+    address.try_send(Told::Declared(ms(3000), ms(2600))).unwrap();
+    eventually("it is called slow", || running.snapshot().child("a").unwrap().slow).await;
+    let child = running.snapshot().child("a").unwrap().clone();
+    assert_eq!((child.busy_with.as_deref(), child.hangs, child.incarnation), (Some("declared"), 0, 1));
+    assert!(child.busy_ms >= 2000);
+    assert_eq!(address.ask(SOON, Told::Ask).await, Ok(0));
+    let exit = running.snapshot().child("a").unwrap().last_exit.clone().unwrap();
+    assert!(exit.starts_with("hung in declared for ") && exit.ends_with("(limit 2600 ms)"), "{exit}");
+    let _ = running.stop("test").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn declared_work_of_an_exclusive_child_beyond_its_limit_escalates() {
+    let (address, spec) = probe("a", &Record::default());
+    let running = run(vec![spec.hang_limit(LIMIT).exclusive()]).await;
+    address.try_send(Told::Declared(ms(900), ms(300))).unwrap();
+    let escalation = tokio::time::timeout(SOON, running.ended()).await.unwrap();
+    assert!(escalation.reason.starts_with("an exclusive actor is stuck: hung in declared"), "{}", escalation.reason);
+    event(&running, |event| (event.kind == EventKind::AbandonedGone).then_some(())).await;
+    assert_eq!(running.snapshot().child("a").unwrap().incarnation, 1);
+    let _ = running.stop("test").await;
+}
+
+#[tokio::test]
+async fn declared_work_that_panics_is_an_error_and_the_actor_lives_on() {
+    let record = Record::default();
+    let (address, spec) = probe("a", &record);
+    let running = run(vec![spec]).await;
+    address.try_send(Told::DeclaredPanic).unwrap();
+    assert_eq!(address.ask(SOON, Told::Ask).await, Ok(0));
+    let told = record.with("declared");
+    assert!(told[0].starts_with("a declared panicked: told to panic"), "{told:?}");
+    assert_eq!(running.snapshot().child("a").unwrap().incarnation, 1);
+    let _ = running.stop("test").await;
+}

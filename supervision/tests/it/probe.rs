@@ -26,6 +26,8 @@ pub enum Told {
     Block(Duration),
     /// The same, declared with a limit.
     Declared(Duration, Duration),
+    /// Panics in declared work, and goes on.
+    DeclaredPanic,
     /// Asks another probe something it ignores, with this limit.
     AskOther(Address<Told>, Duration),
     /// Notes a number later.
@@ -37,6 +39,8 @@ pub enum Told {
     Sleep(Duration, u64),
     /// Says that it is ready.
     Ready,
+    /// Tells itself to note a number.
+    Itself(u64),
     Done,
     /// Makes a dynamic child.
     Spawn(u64, Box<ChildSpec>, Reply<Result<(), SpawnError>>),
@@ -134,6 +138,10 @@ impl Actor for Probe {
                 context.blocking(limit, "declared", || std::thread::sleep(time)).await?;
                 self.note(999);
             }
+            Told::DeclaredPanic => {
+                let outcome: Result<(), BlockingError> = context.blocking(SOON, "declared", || panic!("told to panic")).await;
+                self.record.add(format!("{} {}", self.name, outcome.unwrap_err()));
+            }
             Told::AskOther(other, limit) => {
                 let got = other.ask(limit, Told::Ignore).await;
                 self.record.add(format!("{} asked {got:?}", self.name));
@@ -146,6 +154,7 @@ impl Actor for Probe {
                 self.note(n);
             }
             Told::Ready => context.ready(),
+            Told::Itself(n) => drop(context.address().try_send(Told::Note(n))),
             Told::Done => context.done(),
             Told::Spawn(key, spec, reply) => answer(reply, self.children.as_ref().unwrap().spawn(key, *spec)),
             Told::StopChild(key) => drop(self.children.as_ref().unwrap().stop(&key)),
