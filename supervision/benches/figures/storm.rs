@@ -1,0 +1,128 @@
+//! Many children that crash at once, what a snapshot takes meanwhile, and the stop of all of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use supervision::{Address, AskError, MailboxLimits, Running, Snapshots};
+
+use crate::clock::{median, millis, quantile};
+use crate::counter::{self, LIMIT, Told};
+use crate::table::Row;
+
+const FEW: usize = 200;
+pub const MANY: usize = 10_000;
+
+const STORM_GOAL_MS: f64 = 700.0;
+const SNAPSHOT_GOAL_MS: f64 = 50.0;
+const STOP_GOAL_MS: f64 = 200.0;
+
+/// How often somebody looks at the tree during a storm.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A parent and its dynamic children, all of whom have answered once.
+pub struct Flock {
+    pub children: Vec<Address<Told>>,
+    running: Running,
+}
+
+pub async fn measure(times: usize) -> anyhow::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    rows.extend(storms(FEW, times).await?);
+    rows.extend(storms(MANY, (times / 2).max(1)).await?);
+    rows.push(stops((times / 4).max(1)).await?);
+    Ok(rows)
+}
+
+async fn storms(size: usize, times: usize) -> anyhow::Result<Vec<Row>> {
+    let flock = Flock::gather(size).await?;
+    let (mut healed, mut looks) = (Vec::new(), Vec::new());
+    for _ in 0..times {
+        let onlooker = Onlooker::start(flock.running.snapshots());
+        let began = Instant::now();
+        for child in &flock.children {
+            child.try_send(Told::Panic)?;
+        }
+        answers(&flock.children).await?;
+        healed.push(millis(began.elapsed()));
+        looks.extend(onlooker.end()?.into_iter().map(millis));
+    }
+    let _ = flock.stop().await?;
+    let storm = Row::new(format!("storm: {size} crash at once, all serve")).reading("median", median(&healed), "ms");
+    let storm = if size == MANY { storm.goal(STORM_GOAL_MS) } else { storm };
+    let look = Row::new(format!("storm: a snapshot of {size} meanwhile")).reading("median", median(&looks), "ms");
+    Ok(vec![storm.reading("worst", quantile(&healed, 1.0), "ms"), look.reading("worst", quantile(&looks, 1.0), "ms").goal(SNAPSHOT_GOAL_MS)])
+}
+
+async fn stops(times: usize) -> anyhow::Result<Row> {
+    let mut took = Vec::new();
+    for _ in 0..times {
+        let flock = Flock::gather(MANY).await?;
+        took.push(millis(flock.stop().await?));
+    }
+    let row = Row::new(format!("ordered stop of {MANY}")).reading("median", median(&took), "ms").goal(STOP_GOAL_MS);
+    Ok(row.reading("worst", quantile(&took, 1.0), "ms"))
+}
+
+impl Flock {
+    pub async fn gather(size: usize) -> anyhow::Result<Self> {
+        let limits = MailboxLimits::each(16);
+        let children: Vec<Address<Told>> = (0..size).map(|_| Address::new("child", limits)).collect();
+        let parent = counter::address("parent");
+        let running = counter::run(vec![counter::spec("parent", &parent)], counter::no_meter()).await?;
+        for (key, child) in children.iter().enumerate() {
+            parent.send(Told::Spawn(key as u64, child.clone()), LIMIT).await?;
+        }
+        answers(&children).await?;
+        Ok(Flock { children, running })
+    }
+
+    /// Stops everybody in order, and sees that everybody was there and nobody was late.
+    pub async fn stop(self) -> anyhow::Result<Duration> {
+        let began = Instant::now();
+        let report = self.running.stop("measured").await;
+        let took = began.elapsed();
+        ensure!(report.is_clean(), "{} children were late", report.late().count());
+        ensure!(report.children.len() == self.children.len() + 1, "{} children stopped", report.children.len());
+        Ok(took)
+    }
+}
+
+async fn answers(children: &[Address<Told>]) -> Result<(), AskError> {
+    for child in children {
+        child.ask(LIMIT, Told::Get).await?;
+    }
+    Ok(())
+}
+
+/// A thread outside the runtime that takes snapshots and notes how long each took.
+struct Onlooker {
+    is_over: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<Duration>>,
+}
+
+impl Onlooker {
+    fn start(snapshots: Snapshots) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let over = is_over.clone();
+        let thread = std::thread::spawn(move || {
+            let mut took = Vec::new();
+            while !over.load(Relaxed) {
+                let began = Instant::now();
+                let snapshot = snapshots.take();
+                took.push(began.elapsed());
+                drop(snapshot);
+                std::thread::sleep(LOOK);
+            }
+            took
+        });
+        Onlooker { is_over, thread }
+    }
+
+    fn end(self) -> anyhow::Result<Vec<Duration>> {
+        self.is_over.store(true, Relaxed);
+        self.thread.join().map_err(|_| anyhow::anyhow!("the onlooker panicked"))
+    }
+}
