@@ -61,7 +61,9 @@ impl Actor for Counter {
 pub fn spec(name: &str, address: &Address<Told>) -> ChildSpec {
     let unlimited = Budget { restarts: usize::MAX, window: Duration::from_secs(1) };
     let at_once = Backoff { stable_after: Duration::ZERO, ..Backoff::default() };
-    ChildSpec::new(name, address.clone(), |_| async { Ok(Counter::default()) }).budget(unlimited).backoff(at_once)
+    let children_too = GroupBudget { restarts: usize::MAX, per_child: 0, window: Duration::from_secs(1) };
+    let make = |_| async { Ok(Counter::default()) };
+    ChildSpec::new(name, address.clone(), make).budget(unlimited).children_budget(children_too).backoff(at_once)
 }
 
 pub fn address(name: &str) -> Address<Told> {
@@ -73,8 +75,8 @@ pub fn no_meter() -> Meter {
     NoopMeterProvider::new().meter("figures")
 }
 
-pub async fn run(specs: Vec<ChildSpec>, meter: Meter) -> anyhow::Result<Running> {
-    let running = Tree::build("figures", specs, Config::new(meter))?.start().await;
+pub async fn run<M: Into<Member>>(members: impl IntoIterator<Item = M>, meter: Meter) -> anyhow::Result<Running> {
+    let running = Tree::build("figures", members, Config::new(meter))?.start().await;
     running.ready(LIMIT).await?;
     Ok(running)
 }

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use supervision::{Address, EventKind, Running, Subscription};
+use supervision::{Address, EventKind, Group, Running, Strategy, Subscription};
 
 use crate::clock::{micros, millis, quantile};
 use crate::counter::{self, HANG_LIMIT, LIMIT, Told};
@@ -13,8 +13,8 @@ use crate::table::Row;
 const P50_GOAL_US: f64 = 25.0;
 const P99_GOAL_US: f64 = 200.0;
 
-/// How many need the one that crashes.
-const DEPENDENTS: usize = 3;
+/// The first one crashes.
+const NAMES: [&str; 4] = ["first", "second", "third", "fourth"];
 
 pub async fn measure(times: usize) -> anyhow::Result<Vec<Row>> {
     let address = counter::address("counter");
@@ -22,12 +22,14 @@ pub async fn measure(times: usize) -> anyhow::Result<Vec<Row>> {
     breaks(&address, || Told::Panic, times / 10).await?;
     let crashes = breaks(&address, || Told::Panic, times).await?;
     let hangs = breaks(&address, || Told::Hang, (times / 100).max(2)).await?;
-    let (leaving, suspended) = (group(false, times / 10).await?, group(true, times / 10).await?);
+    let times = times / 10;
+    let (stopping, suspending, all) = (four(Tie::Stopping, times).await?, four(Tie::Suspending, times).await?, four(Tie::OneForAll, times).await?);
     Ok(vec![
         percentiles("crash to serving", &crashes, micros, "us").goals(&[("p50", P50_GOAL_US), ("p99", P99_GOAL_US)]),
         percentiles("hang (limit 100 ms) to serving", &hangs, millis, "ms"),
-        percentiles("crash of one that 3 need, which restart, to all 4 serving", &leaving, micros, "us"),
-        percentiles("crash of one that 3 need, which suspend, to all 4 serving", &suspended, micros, "us"),
+        percentiles("group: one crashes, 3 need it and restart, 4 serve", &stopping, micros, "us"),
+        percentiles("group: one crashes, 3 need it and suspend, 4 serve", &suspending, micros, "us"),
+        percentiles("group: one-for-all of 4, one crashes, 4 serve", &all, micros, "us"),
     ])
 }
 
@@ -48,23 +50,34 @@ async fn breaks(address: &Address<Told>, fatal: fn() -> Told, times: usize) -> a
     Ok(took)
 }
 
-/// One child that others need goes down again and again.
-async fn group(suspends: bool, times: usize) -> anyhow::Result<Vec<Duration>> {
-    let names = ["needed", "first", "second", "third"];
-    let addresses = names.map(counter::address);
-    let specs = names.iter().zip(&addresses).map(|(name, address)| {
+/// What ties four children together.
+#[derive(Clone, Copy)]
+enum Tie {
+    /// Three need the first, and stop without it.
+    Stopping,
+    /// Three need the first, and wait for it.
+    Suspending,
+    OneForAll,
+}
+
+/// The first of four crashes again and again.
+async fn four(tie: Tie, times: usize) -> anyhow::Result<Vec<Duration>> {
+    let addresses = NAMES.map(counter::address);
+    let mut group = Group::new("four").strategy(if matches!(tie, Tie::OneForAll) { Strategy::OneForAll } else { Strategy::Graph });
+    for (name, address) in NAMES.into_iter().zip(&addresses) {
         let spec = counter::spec(name, address);
-        let spec = if *name == "needed" { spec } else { spec.needs(&["needed"]) };
-        if suspends { spec.suspend_when_needs_are_down() } else { spec }
-    });
-    let running = counter::run(specs.collect(), counter::no_meter()).await?;
+        let depends = name != NAMES[0] && !matches!(tie, Tie::OneForAll);
+        let spec = if depends { spec.needs(&[NAMES[0]]) } else { spec };
+        group = group.with(if matches!(tie, Tie::Suspending) { spec.suspend_when_needs_are_down() } else { spec });
+    }
+    let running = counter::run([group], counter::no_meter()).await?;
     let mut took = Vec::with_capacity(times);
     for _ in 0..times.max(1) {
         let mut events = from_now_on(&running);
         let began = Instant::now();
         addresses[0].send(Told::Panic, LIMIT).await?;
-        // A dependent that is asked too early would answer before it went down.
-        back(&mut events).await;
+        // A sibling that is asked too early would answer before it went down.
+        siblings_are_back(&mut events).await;
         for address in &addresses {
             address.ask(LIMIT, Told::Get).await?;
         }
@@ -79,11 +92,11 @@ fn from_now_on(running: &Running) -> Subscription {
     events
 }
 
-async fn back(events: &mut Subscription) {
+async fn siblings_are_back(events: &mut Subscription) {
     let mut back = 0;
-    while back < DEPENDENTS {
+    while back < NAMES.len() - 1 {
         let event = events.next().await;
-        let is_back = matches!(event.kind, EventKind::Ready | EventKind::Resumed) && event.child != "needed";
+        let is_back = matches!(event.kind, EventKind::Ready | EventKind::Resumed) && event.child != NAMES[0];
         back += usize::from(is_back);
     }
 }

@@ -1,4 +1,6 @@
 //! Many children that crash at once, what a snapshot takes meanwhile, and the stop of all of them.
+//!
+//! CPU time is that of the whole process, the onlooker's snapshots included.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -8,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use supervision::{Address, AskError, MailboxLimits, Running, Snapshots};
 
-use crate::clock::{median, millis, quantile};
+use crate::clock::{Stopwatch, median, millis, quantile};
 use crate::counter::{self, LIMIT, Told};
 use crate::table::Row;
 
@@ -38,32 +40,36 @@ pub async fn measure(times: usize) -> anyhow::Result<Vec<Row>> {
 
 async fn storms(size: usize, times: usize) -> anyhow::Result<Vec<Row>> {
     let flock = Flock::gather(size).await?;
-    let (mut healed, mut looks) = (Vec::new(), Vec::new());
+    let (mut healed, mut used, mut looks) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..times {
         let onlooker = Onlooker::start(flock.running.snapshots());
-        let began = Instant::now();
+        let (began, watch) = (Instant::now(), Stopwatch::start());
         for child in &flock.children {
             child.try_send(Told::Panic)?;
         }
         answers(&flock.children).await?;
         healed.push(millis(began.elapsed()));
+        used.push(watch.each(size).cpu_ns / 1e3);
         looks.extend(onlooker.end()?.into_iter().map(millis));
     }
     let _ = flock.stop().await?;
     let storm = Row::new(format!("storm: {size} crash at once, all serve")).reading("median", median(&healed), "ms");
     let storm = if size == MANY { storm.goal(STORM_GOAL_MS) } else { storm };
     let look = Row::new(format!("storm: a snapshot of {size} meanwhile")).reading("median", median(&looks), "ms");
-    Ok(vec![storm.reading("worst", quantile(&healed, 1.0), "ms"), look.reading("worst", quantile(&looks, 1.0), "ms").goal(SNAPSHOT_GOAL_MS)])
+    let storm = storm.reading("worst", quantile(&healed, 1.0), "ms").reading("CPU a child", median(&used), "us");
+    Ok(vec![storm, look.reading("worst", quantile(&looks, 1.0), "ms").goal(SNAPSHOT_GOAL_MS)])
 }
 
 async fn stops(times: usize) -> anyhow::Result<Row> {
-    let mut took = Vec::new();
+    let (mut took, mut used) = (Vec::new(), Vec::new());
     for _ in 0..times {
         let flock = Flock::gather(MANY).await?;
+        let watch = Stopwatch::start();
         took.push(millis(flock.stop().await?));
+        used.push(watch.each(MANY).cpu_ns / 1e3);
     }
     let row = Row::new(format!("ordered stop of {MANY}")).reading("median", median(&took), "ms").goal(STOP_GOAL_MS);
-    Ok(row.reading("worst", quantile(&took, 1.0), "ms"))
+    Ok(row.reading("worst", quantile(&took, 1.0), "ms").reading("CPU a child", median(&used), "us"))
 }
 
 impl Flock {
@@ -74,8 +80,9 @@ impl Flock {
         let running = counter::run(vec![counter::spec("parent", &parent)], counter::no_meter()).await?;
         for (key, child) in children.iter().enumerate() {
             parent.send(Told::Spawn(key as u64, child.clone()), LIMIT).await?;
+            // One after the other, so that no memory is taken for thousands of starts at a time.
+            child.ask(LIMIT, Told::Get).await?;
         }
-        answers(&children).await?;
         Ok(Flock { children, running })
     }
 

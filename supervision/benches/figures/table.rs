@@ -145,7 +145,7 @@ impl fmt::Display for Table {
         for row in &self.rows {
             let readings: Vec<String> = row.readings.iter().map(Reading::text).collect();
             let goals: Vec<String> = row.readings.iter().filter_map(Reading::goal_text).collect();
-            writeln!(f, "{:width$}  {:<48}  {}", row.figure, readings.join(", "), goals.join(", "))?;
+            writeln!(f, "{:width$}  {:<60}  {}", row.figure, readings.join(", "), goals.join(", "))?;
         }
         Ok(())
     }
