@@ -6,8 +6,8 @@
 //! cargo bench -p supervision -- cost healing      some chapters: memory, cost, healing, storm
 //! ```
 //! `--quick` measures a twentieth as often, to see that everything runs; so does a run without `--bench`, as in
-//! `cargo test --all-targets`. Build it optimised and leave the machine alone meanwhile: the table's first line tells
-//! how many cores there are and how busy they were.
+//! `cargo test --all-targets`. Leave `RUST_BACKTRACE` unset and the machine alone meanwhile: the first line of the table
+//! tells how many cores there are and how busy they were.
 
 mod clock;
 mod cost;

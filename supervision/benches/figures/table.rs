@@ -1,5 +1,6 @@
 //! Figures with their units and goals, for readers and for programs.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
 
 use serde::Serialize;
@@ -11,6 +12,8 @@ pub struct Table {
     /// How many wanted to run just before, averaged over a minute; absent where that cannot be read.
     load_before: Option<f64>,
     optimised: bool,
+    /// `RUST_BACKTRACE` is set, and every crash writes a backtrace, which costs more than the rest of healing.
+    backtraces: bool,
     /// Too few repetitions to be trusted.
     quick: bool,
     rows: Vec<Row>,
@@ -53,6 +56,7 @@ impl Table {
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             load_before: std::fs::read_to_string("/proc/loadavg").ok().and_then(|load| load.split(' ').next()?.parse().ok()),
             optimised: !cfg!(debug_assertions),
+            backtraces: Backtrace::capture().status() == BacktraceStatus::Captured,
             quick,
             rows: Vec::new(),
         }
@@ -138,6 +142,9 @@ impl fmt::Display for Table {
             self.cores,
             if self.optimised { "optimised" } else { "NOT OPTIMISED: these figures say nothing" }
         )?;
+        if self.backtraces {
+            writeln!(f, "RUST_BACKTRACE is set: every crash writes a backtrace, which costs more than the rest of healing")?;
+        }
         if self.quick {
             writeln!(f, "a quick run: it shows that everything works, and its figures are not to be trusted")?;
         }
