@@ -134,13 +134,17 @@ impl Events {
     pub(crate) fn tell(&self, child: &str, incarnation: u64, kind: EventKind) {
         tracing::debug!(child, incarnation, event = ?kind, "supervision");
         let at_ms = u64::try_from(self.0.epoch.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let child = child.to_owned();
         let mut ring = self.0.ring.lock();
-        let sequence = *self.0.latest.borrow() + 1;
-        if ring.len() >= self.0.capacity {
-            ring.pop_front();
+        let sequence = ring.back().map_or(1, |event| event.sequence + 1);
+        let forgotten = if ring.len() >= self.0.capacity { ring.pop_front() } else { None };
+        ring.push_back(Event { sequence, at_ms, child, incarnation, kind });
+        // Under the lock: a reader who subscribes now looks into the ring after this, and needs no waking.
+        if self.0.latest.receiver_count() > 0 {
+            self.0.latest.send_replace(sequence);
         }
-        ring.push_back(Event { sequence, at_ms, child: child.to_owned(), incarnation, kind });
-        self.0.latest.send_replace(sequence);
+        drop(ring);
+        drop(forgotten);
     }
 
     /// The latest events, oldest first; as many as the ring holds.
