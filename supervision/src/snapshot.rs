@@ -140,7 +140,7 @@ fn child(row: &Row) -> ChildSnapshot {
         incarnation: vitals.fence.current().0,
         restarts: vitals.restarts.load(std::sync::atomic::Ordering::Relaxed),
         hangs: vitals.hangs.load(std::sync::atomic::Ordering::Relaxed),
-        last_exit: vitals.last_exit().map(|reason| reason.to_string()),
+        last_exit: vitals.last_exit_in_words(),
         mailbox_depth: row.port.depth(),
         mailbox_capacity: row.port.capacity(),
         handled: vitals.handled.load(std::sync::atomic::Ordering::Relaxed),

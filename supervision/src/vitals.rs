@@ -139,6 +139,10 @@ impl Vitals {
         self.last_exit.lock().clone()
     }
 
+    pub fn last_exit_in_words(&self) -> Option<String> {
+        self.last_exit.lock().as_ref().map(ToString::to_string)
+    }
+
     pub fn note_exit(&self, reason: ExitReason) {
         *self.last_exit.lock() = Some(reason);
     }
