@@ -66,6 +66,8 @@ pub struct Node {
     pub host: Option<Host>,
     remembered: Remembered,
     incarnation: u64,
+    /// This life of consensus was fed the journal.
+    has_replayed: bool,
     timers: BTreeMap<TimerId, u64>,
     sync_to: Height,
     /// Everything the host wanted, for questions about it.
@@ -134,6 +136,7 @@ impl World {
             host: None,
             remembered: Remembered::default(),
             incarnation: 0,
+            has_replayed: false,
             timers: BTreeMap::new(),
             sync_to: Height(0),
             wanted: vec![],
@@ -169,6 +172,7 @@ impl World {
         let parameters = self.parameters.clone();
         let this = &mut self.nodes[node];
         this.incarnation += 1;
+        this.has_replayed = false;
         if let Some(signer) = &mut this.signer {
             signer.take_over(Incarnation(this.incarnation)).unwrap();
         }
@@ -249,6 +253,7 @@ impl World {
     /// Tells `node` now.
     pub fn tell(&mut self, node: usize, event: Event) {
         let now = self.now();
+        self.nodes[node].has_replayed |= matches!(event, Event::JournalOpened { .. });
         let Some(host) = self.nodes[node].host.as_mut() else { return };
         let actions = host.handle(event, now);
         self.carry_out(node, actions);
@@ -301,6 +306,7 @@ impl World {
         match action {
             Action::Release(batch) => {
                 let this = &mut self.nodes[node];
+                assert!(this.has_replayed, "a new life of node {node} speaks before it has seen its journal: {batch:?}");
                 if let Some(why) = this.refuses {
                     return self.post(node, 0, Event::NotReleased { ticket: batch.ticket, why });
                 }

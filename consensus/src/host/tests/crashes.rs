@@ -1,6 +1,7 @@
 //! Stories of several nodes: crashes and restarts at any moment.
 
 use primitives::{B256, Survival};
+use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::{
     super::{testing::*, *},
@@ -24,6 +25,35 @@ fn a_crash_at_any_moment_leads_to_no_second_signature() {
         assert!(world.agrees());
         assert_eq!(signing(&world, 0), (SigningState::Enabled, None));
     }
+}
+
+/// The world asserts at each release that this life has been fed its journal, and at each message that it contradicts none.
+#[test]
+fn a_thousand_random_crash_points_lead_to_no_vote_before_replay_and_no_second_signature() {
+    const CRASHES: u64 = 1_000;
+    let mut random = StdRng::seed_from_u64(27);
+    let mut world = World::started(4);
+    for _ in 0..CRASHES {
+        (0..random.random_range(0..60)).for_each(|_| world.step());
+        let node = random.random_range(0..4);
+        // Mostly the actor alone, amid a round: its journal and the promise are in the hands of a signer that lives on.
+        let survival = match random.random_range(0..10) {
+            0 => Survival::SyncedOnly,
+            1 => Survival::Everything,
+            2 => Survival::Torn { bytes: random.random_range(0..12_000) },
+            _ => {
+                world.restart_consensus(node);
+                continue;
+            }
+        };
+        world.crash(node, survival);
+        (0..random.random_range(0..10)).for_each(|_| world.step());
+        world.start(node);
+    }
+    let height = world.height(0);
+    world.until(120_000, |world| world.all_at(height + 10));
+    assert!(world.agrees());
+    assert_eq!(signing(&world, 0), (SigningState::Enabled, None));
 }
 
 #[test]
