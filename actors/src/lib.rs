@@ -23,6 +23,7 @@ pub mod ledger;
 pub mod mempool;
 pub mod p2p;
 pub mod proposals;
+pub mod room;
 pub mod routes;
 pub mod signer;
 pub mod storage;

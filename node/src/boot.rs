@@ -151,6 +151,9 @@ fn halt_code(exit_code: u8) -> ExitCode {
 }
 
 fn lock_failure(error: &LockError) -> Failure {
+    if let LockError::Io { path, source } = error {
+        return Failure::unwritten("locking the home", path, source);
+    }
     let failure = Failure::new(ExitCode::LockHeld, "the home is in use").at(error.to_string());
     failure.remedy("stop that process first, or use another --home")
 }

@@ -13,6 +13,7 @@ use actors::{
     mempool::{self, MempoolMailbox, MempoolMetrics},
     p2p::{self, P2p, Peers},
     proposals::ProposalsMailbox,
+    room::Room,
     routes::{Destinations, routes},
     signer::SignerMailbox,
     storage::{StorageMailbox, StorageMetrics},
@@ -45,6 +46,7 @@ pub(crate) struct Wiring {
     closed: Arc<Mutex<Option<CloseReport>>>,
     admission: Arc<Admission>,
     ledger: Ledger,
+    room: Room,
     storage: StorageMailbox,
     signer: SignerMailbox,
     execution: ExecutionMailbox,
@@ -86,6 +88,7 @@ impl Wiring {
             halter,
             closed,
             ledger,
+            room: Room::default(),
             storage: StorageMailbox::new(),
             signer: SignerMailbox::new(),
             execution: ExecutionMailbox::new(),
@@ -135,6 +138,7 @@ impl Wiring {
             ledger: self.ledger.clone(),
             metrics: StorageMetrics::new(&self.meter),
             halter: self.halter.clone(),
+            room: self.room.clone(),
             closed: self.closed.clone(),
         };
         actors::storage::child(&self.storage, parts)
@@ -147,6 +151,7 @@ impl Wiring {
             ledger: self.ledger.clone(),
             admission: self.admission.clone(),
             storage: self.storage.clone(),
+            room: self.room.clone(),
             peers: peers.clone(),
             heads: self.heads.clone(),
             metrics: MempoolMetrics::new(&self.meter),
@@ -175,6 +180,7 @@ impl Wiring {
             ledger: self.ledger.clone(),
             admission: self.admission.clone(),
             storage: self.storage.clone(),
+            room: self.room.clone(),
             mempool: self.mempool.clone(),
             proposals: self.proposals.clone(),
             peers: peers.clone(),
@@ -231,6 +237,7 @@ impl Wiring {
             proposals: self.proposals.clone(),
             peers: peers.clone(),
             halter: self.halter.clone(),
+            room: self.room.clone(),
             seed: Arc::new(|| B256::from(rand::random::<[u8; 32]>())),
         };
         actors::signer::child(&self.signer, parts)
@@ -245,6 +252,7 @@ impl Wiring {
             version: version(),
             validator: launch.validator_key.as_ref().map(SecretKey::address),
             ledger: self.ledger.clone(),
+            room: self.room.clone(),
             admission: self.admission.clone(),
             mempool: self.mempool.clone(),
             heads: self.heads.clone(),

@@ -25,6 +25,10 @@ pub trait Disk: Send + Sync + 'static {
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
     /// Where `path` is, for messages to people.
     fn locate(&self, path: &Path) -> PathBuf;
+    /// Bytes that we may still write; more than any disk has where nobody can tell.
+    fn free_bytes(&self) -> io::Result<u64> {
+        Ok(u64::MAX)
+    }
 }
 
 /// An open file of a [`Disk`].
@@ -108,6 +112,11 @@ impl Disk for Filesystem {
 
     fn locate(&self, path: &Path) -> PathBuf {
         self.root.join(path)
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        let disk = rustix::fs::statvfs(&self.root)?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Writer, engine_lock, open::LEDGER, shared::Published, writer::State};
+use crate::{CommitError, Writer, engine_lock, open::LEDGER, shared::Published, writer::State};
 
 /// How closing went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,14 +40,16 @@ impl Writer {
         let leases_left = self.shared.register().leases();
         let report = |late| CloseReport { took: started.elapsed(), leases_left, late };
         self.shared.publish(Published::nothing());
-        let marked = self.mark().map_err(|error| CloseError::Sync(error.to_string()));
+        // Where there is no room, the tip file stays one commit behind, as after a crash.
+        let marked =
+            self.mark().or_else(|error| if matches!(error, CommitError::NoSpace) { Ok(()) } else { Err(CloseError::Sync(error.to_string())) });
         let (handles, synced) = match std::mem::replace(&mut self.state, State::Shut) {
             State::Open { handles, .. } => {
                 let synced = handles.sync().map_err(|error| CloseError::Sync(error.to_string()));
                 (handles, synced)
             }
             State::Full { handles } | State::Failed { handles, .. } => (handles, Ok(())),
-            State::Shut | State::Lost => return Ok(report(Vec::new())),
+            State::Shut | State::Roomless | State::Lost => return Ok(report(Vec::new())),
         };
         handles.revoke();
         match self.shared.wait_alone(handles, limit) {

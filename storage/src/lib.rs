@@ -38,6 +38,7 @@ mod open;
 mod plan;
 mod reads;
 mod record;
+mod rewrite;
 mod set_aside;
 mod shared;
 mod tip;

@@ -12,7 +12,7 @@ use std::{
 use primitives::{Clock, SystemClock};
 use serde::{Deserialize, Serialize};
 
-use crate::flock;
+use crate::{engine::is_no_space, flock};
 
 const FILE: &str = "LOCK";
 
@@ -70,7 +70,11 @@ impl DirectoryLock {
             Err(TryLockError::WouldBlock) => return Err(held(&path, &file)),
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        write(&mut file, &Holder::this_process()).map_err(failed)?;
+        match write(&mut file, &Holder::this_process()) {
+            // The name is for people; it is the lock that counts.
+            Err(full) if is_no_space(&full) => {}
+            written => written.map_err(failed)?,
+        }
         Ok(Self { file, directory, path })
     }
 

@@ -51,6 +51,21 @@ enum Slot {
     Whole(Acknowledged),
 }
 
+/// Why the tip file does not say what it should. Only a write that found no room may be tried again.
+#[derive(Debug)]
+pub(crate) enum MarkError {
+    Write(io::Error),
+    Sync(io::Error),
+}
+
+impl From<MarkError> for io::Error {
+    fn from(error: MarkError) -> Self {
+        match error {
+            MarkError::Write(error) | MarkError::Sync(error) => error,
+        }
+    }
+}
+
 /// The open tip file.
 pub(crate) struct Watermark {
     file: Box<dyn DiskFile>,
@@ -85,16 +100,16 @@ impl Watermark {
     }
 
     /// Returns when `acknowledged` is durable.
-    pub(crate) fn write_synced(&mut self, acknowledged: Acknowledged) -> io::Result<()> {
+    pub(crate) fn write_synced(&mut self, acknowledged: Acknowledged) -> Result<(), MarkError> {
         self.write(acknowledged)?;
-        self.file.sync()?;
+        self.file.sync().map_err(MarkError::Sync)?;
         self.next = 1 - self.next;
         Ok(())
     }
 
     /// Leaves durability to the next sync.
-    pub(crate) fn write(&mut self, acknowledged: Acknowledged) -> io::Result<()> {
-        self.file.write_at(self.next as u64 * SLOT_BYTES, &encode(acknowledged))
+    pub(crate) fn write(&mut self, acknowledged: Acknowledged) -> Result<(), MarkError> {
+        self.file.write_at(self.next as u64 * SLOT_BYTES, &encode(acknowledged)).map_err(MarkError::Write)
     }
 }
 

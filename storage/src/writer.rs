@@ -4,6 +4,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use fjall::OwnedWriteBatch;
@@ -13,11 +14,12 @@ use crate::{
     Batch, CommitError, Committed, Config, Keyspace, Leases, OpenError, Opened, ReopenError, Tip, Usage,
     engine::{Handles, is_no_space},
     keys,
-    open::{self, Sound},
+    open::{self, LEDGER, Sound},
     plan::Plan,
     record::{self, Stamp, TipRecord},
+    rewrite::rewrite_journals,
     shared::{Published, Shared},
-    watermark::{Acknowledged, Watermark},
+    watermark::{Acknowledged, MarkError, Watermark},
 };
 
 /// Owns the database of a chain; belongs on one thread of its own, because every commit waits for the disk.
@@ -27,6 +29,8 @@ pub struct Writer {
     pub(crate) config: Config,
     pub(crate) shared: Arc<Shared>,
     acknowledged: Acknowledged,
+    /// What found no room, and may be found whole when the database is reopened.
+    refused: Option<Acknowledged>,
     /// The tip file does not say yet what is committed.
     is_unmarked: bool,
     /// History below this height may go when it does.
@@ -50,12 +54,16 @@ pub(crate) enum State {
     },
     /// A reopening gave the old handle up and did not get a new one.
     Shut,
+    /// A reopening gave the old handle up, and then there was no room after all. Reads fail until the next one succeeds.
+    Roomless,
     /// A reopening found what must not be there.
     Lost,
 }
 
 const SHUT: &str = "it is shut; a reopening failed";
-const UNSYNCED: &str = "a commit that was never synced was found after the disk had been full";
+const UNEXPECTED: &str = "after the disk had been full the database holds what nobody committed";
+/// How long a reopening may spend on comparing tables that this process has read all along.
+const REOPEN_AUDIT_LIMIT: Duration = Duration::from_secs(1);
 
 impl Writer {
     /// Opens the chain that is kept in `directory`, or begins one.
@@ -76,6 +84,7 @@ impl Writer {
             config,
             shared: Shared::new(),
             acknowledged: sound.acknowledged,
+            refused: None,
             is_unmarked: false,
             to_forget: None,
             state: State::Shut,
@@ -121,12 +130,16 @@ impl Writer {
         }
         let next = Acknowledged { sequence: self.acknowledged.sequence + 1, tip: plan.tip };
         let written = assemble(&handles, &plan, self.acknowledged.tip, next).commit();
-        written.map_err(|error| self.fail(&error))?;
+        drop(handles);
+        if let Err(error) = written {
+            self.refused = Some(next);
+            return Err(self.fail(&error));
+        }
         self.acknowledged = next;
         self.is_unmarked = plan.moves_tip();
         self.to_forget = plan.batches.iter().filter_map(|batch| batch.kept).next_back().map(|kept| kept.from);
         if plan.moves_tip() {
-            self.shared.publish(Published::newest(&handles, next.tip));
+            self.publish();
         } else {
             self.write_mark(Watermark::write)?;
         }
@@ -136,8 +149,9 @@ impl Writer {
     /// Moves the tip file to the last commit, durably. What waits for the commit need not wait for this: a database that is
     /// one commit ahead of the tip file is what a crash leaves anyway.
     pub fn mark(&mut self) -> Result<(), CommitError> {
-        if std::mem::take(&mut self.is_unmarked) {
+        if self.is_unmarked {
             self.write_mark(Watermark::write_synced)?;
+            self.is_unmarked = false;
         }
         // Only now: what a lost batch would have pruned must still be there.
         if let (Some(from), Some(handles)) = (self.to_forget.take(), self.handles()) {
@@ -147,12 +161,14 @@ impl Writer {
     }
 
     /// Opens the engine again after [`CommitError::NoSpace`], when there is room. Reads fail while it lasts.
+    ///
+    /// The commit that found no room may be there now, whole and durable: whoever made it tries it again, and it counts as repeated.
     pub fn reopen(&mut self) -> Result<Opened, ReopenError> {
         match &self.state {
             State::Open { .. } => return Ok(Opened { tip: self.acknowledged.tip, repaired: Vec::new() }),
             State::Failed { reason, .. } => return Err(ReopenError::Sync(reason.clone())),
-            State::Lost => return Err(ReopenError::Sync(UNSYNCED.to_owned())),
-            State::Full { .. } | State::Shut => {}
+            State::Lost => return Err(ReopenError::Sync(UNEXPECTED.to_owned())),
+            State::Full { .. } | State::Roomless | State::Shut => {}
         }
         self.probe_room()?;
         if let State::Full { handles } = std::mem::replace(&mut self.state, State::Shut) {
@@ -163,41 +179,64 @@ impl Writer {
                 return Err(ReopenError::Late { readers: self.shared.register().readers(), limit: self.config.close_limit });
             }
         }
-        let examined = open::examine(self.disk.as_ref(), &self.directory, &self.config)?;
-        // A write that failed is never found whole. If it is, the sync failed, and the page cache tells a story.
-        if examined.held != self.acknowledged {
+        self.examine_again().inspect_err(|error| {
+            if matches!(error, ReopenError::NoSpace { .. }) {
+                self.state = State::Roomless;
+            }
+        })
+    }
+
+    fn examine_again(&mut self) -> Result<Opened, ReopenError> {
+        let bytes = self.config.reopen_bytes;
+        let failed = |error: OpenError| if error.is_no_space() { ReopenError::NoSpace { bytes } } else { error.into() };
+        rewrite_journals(&self.directory.join(LEDGER))
+            .map_err(|error| if is_no_space(&error) { ReopenError::NoSpace { bytes } } else { ReopenError::Sync(error.to_string()) })?;
+        let config = Config { audit_limit: self.config.audit_limit.min(REOPEN_AUDIT_LIMIT), ..self.config.clone() };
+        let examined = open::examine(self.disk.as_ref(), &self.directory, &config).map_err(failed)?;
+        if examined.held != self.acknowledged && Some(examined.held) != self.refused {
             self.state = State::Lost;
-            return Err(ReopenError::Sync(UNSYNCED.to_owned()));
+            return Err(ReopenError::Sync(UNEXPECTED.to_owned()));
         }
-        let sound = examined.settle(self.disk.as_ref())?;
+        let sound = examined.settle(self.disk.as_ref()).map_err(failed)?;
+        self.refused = None;
+        self.is_unmarked = false;
         Ok(self.begin(sound))
     }
 
-    fn write_mark(&mut self, write: impl FnOnce(&mut Watermark, Acknowledged) -> io::Result<()>) -> Result<(), CommitError> {
+    fn publish(&self) {
+        if let Some(handles) = self.handles() {
+            self.shared.publish(Published::newest(handles, self.acknowledged.tip));
+        }
+    }
+
+    fn write_mark(&mut self, write: impl FnOnce(&mut Watermark, Acknowledged) -> Result<(), MarkError>) -> Result<(), CommitError> {
         let State::Open { watermark, .. } = &mut self.state else { return Ok(()) };
-        write(watermark, self.acknowledged).map_err(|error| self.give_up(format!("the tip file: {error}")))
+        write(watermark, self.acknowledged).map_err(|error| match error {
+            MarkError::Write(error) if is_no_space(&error) => self.wait_for_room(),
+            MarkError::Write(error) | MarkError::Sync(error) => self.give_up(format!("the tip file: {error}")),
+        })
     }
 
     fn begin(&mut self, sound: Sound) -> Opened {
         self.acknowledged = sound.acknowledged;
-        self.shared.publish(Published::newest(&sound.handles, sound.acknowledged.tip));
         self.state = State::Open { handles: sound.handles, watermark: sound.watermark };
+        self.publish();
         sound.opened
     }
 
     fn handles(&self) -> Option<&Arc<Handles>> {
         match &self.state {
             State::Open { handles, .. } | State::Full { handles } | State::Failed { handles, .. } => Some(handles),
-            State::Shut | State::Lost => None,
+            State::Shut | State::Roomless | State::Lost => None,
         }
     }
 
     fn writable(&self) -> Result<Arc<Handles>, CommitError> {
         match &self.state {
             State::Open { handles, .. } => Ok(handles.clone()),
-            State::Full { .. } => Err(CommitError::NoSpace),
+            State::Full { .. } | State::Roomless => Err(CommitError::NoSpace),
             State::Failed { reason, .. } => Err(CommitError::Sync(reason.clone())),
-            State::Lost => Err(CommitError::Sync(UNSYNCED.to_owned())),
+            State::Lost => Err(CommitError::Sync(UNEXPECTED.to_owned())),
             State::Shut => Err(CommitError::Io(SHUT.to_owned())),
         }
     }
@@ -207,12 +246,13 @@ impl Writer {
         let is_full = match error {
             fjall::Error::Io(error) => is_no_space(error),
             // A thread in the background failed, and does not say why.
-            fjall::Error::Poisoned => self.probe_room().is_err(),
+            fjall::Error::Poisoned => matches!(self.probe_room(), Err(ReopenError::NoSpace { .. })),
             _ => false,
         };
-        if !is_full {
-            return self.give_up(error.to_string());
-        }
+        if is_full { self.wait_for_room() } else { self.give_up(error.to_string()) }
+    }
+
+    fn wait_for_room(&mut self) -> CommitError {
         if let State::Open { handles, .. } = std::mem::replace(&mut self.state, State::Shut) {
             self.state = State::Full { handles };
         }
@@ -226,9 +266,12 @@ impl Writer {
         CommitError::Sync(reason)
     }
 
-    /// Writes a file as large as must fit, and removes it.
+    /// Writes a file as large as must fit, and removes it. What it takes meanwhile nobody else can have, so it is not begun in vain.
     fn probe_room(&self) -> Result<(), ReopenError> {
         let bytes = self.config.reopen_bytes;
+        if self.disk.free_bytes().is_ok_and(|free| free < bytes as u64) {
+            return Err(ReopenError::NoSpace { bytes });
+        }
         let probe = Path::new("room.probe");
         let written = (|| -> io::Result<()> {
             let mut file = self.disk.open(probe)?;
@@ -236,7 +279,7 @@ impl Writer {
             file.sync()
         })();
         let removed = self.disk.remove(probe);
-        written.and(removed).map_err(|_| ReopenError::NoSpace { bytes })
+        written.and(removed).map_err(|error| if is_no_space(&error) { ReopenError::NoSpace { bytes } } else { ReopenError::Sync(error.to_string()) })
     }
 }
 

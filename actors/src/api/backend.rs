@@ -27,6 +27,7 @@ use crate::{
     ledger::Ledger,
     mempool::MempoolMailbox,
     p2p::{Door, Peers},
+    room::Room,
     sync::SyncView,
 };
 
@@ -42,6 +43,7 @@ pub struct Sources {
     /// The validator that this node is.
     pub validator: Option<Address>,
     pub ledger: Ledger,
+    pub room: Room,
     pub admission: Arc<Admission>,
     pub mempool: MempoolMailbox,
     pub heads: Heads,

@@ -68,6 +68,7 @@ pub(super) fn rejected(rejected: Rejected) -> BackendError {
         Rejected::Underpriced { .. } => Rejection::ReplacementUnderpriced,
         Rejected::Full => Rejection::PoolFull,
         full @ Rejected::SenderFull { .. } => Rejection::Other(full.to_string()),
+        full @ Rejected::NoSpace => return BackendError::Unavailable(full.to_string()),
         Rejected::Unavailable(reason) => return BackendError::Unavailable(reason),
     };
     rejection.into()

@@ -30,13 +30,12 @@ const STALL_DOWN_SECONDS: u64 = 60;
 pub(super) async fn health(sources: &Sources, restarts: &Restarts) -> Health {
     let (chain, actors) = (chain(sources).await, actors(sources));
     let clock = ClockHealth { skew_ms: sources.peers.clock_offset_ms().unwrap_or_default() };
-    let storage = StorageHealth {
-        lock: if sources.ledger.is_open() { "held" } else { "released" }.to_owned(),
-        free_bytes: free_bytes(&sources.data_directory),
-    };
+    let free_bytes = free_bytes(&sources.data_directory);
+    let storage = StorageHealth { lock: if sources.ledger.is_open() { "held" } else { "released" }.to_owned(), free_bytes };
     let mut actors = count(&actors);
     actors.restarts_1h = restarts.within_an_hour(actors.restarts_1h, sources.clock.monotonic());
-    let (status, reasons) = judge(&chain, &clock, &actors, &sources.consensus.seen());
+    let full = full_disk(&sources.room.waiting(), free_bytes);
+    let (status, reasons) = judge(&chain, &clock, &actors, &sources.consensus.seen(), full);
     let chains = BTreeMap::from([(sources.chain_name.clone(), chain.clone())]);
     Health { status, reasons, chain, clock, storage, actors, chains }
 }
@@ -90,9 +89,16 @@ fn count(snapshot: &Snapshot) -> ActorsHealth {
     }
 }
 
+/// What waits for room on the disk; none when nothing does.
+fn full_disk(waiting: &[&str], free_bytes: u64) -> Option<String> {
+    let what = waiting.join(" and ");
+    (!waiting.is_empty())
+        .then(|| format!("the disk is full: {what} cannot be written, {free_bytes} bytes are free; writing resumes by itself when there is room"))
+}
+
 /// One word, and why it is not a better one.
-fn judge(chain: &ChainHealth, clock: &ClockHealth, actors: &ActorsHealth, seen: &Seen) -> (Status, Vec<String>) {
-    let (mut down, mut degraded) = (Vec::new(), Vec::new());
+fn judge(chain: &ChainHealth, clock: &ClockHealth, actors: &ActorsHealth, seen: &Seen, full: Option<String>) -> (Status, Vec<String>) {
+    let (mut down, mut degraded) = (Vec::from_iter(full), Vec::new());
     let consensus = &chain.consensus;
     if actors.failed > 0 {
         down.push(format!("{} actors have failed for good", actors.failed));
@@ -137,6 +143,12 @@ pub(super) async fn readiness(sources: &Sources) -> Vec<Criterion> {
     }
     let tip = sources.ledger.tip();
     criteria.push(criterion("storage_open", tip.is_ok(), tip.as_ref().map_or_else(ToString::to_string, |tip| format!("height {tip}"))));
+    let full = full_disk(&sources.room.waiting(), free_bytes(&sources.data_directory));
+    criteria.push(criterion(
+        "disk_has_room",
+        full.is_none(),
+        full.unwrap_or_else(|| format!("{} bytes are free", free_bytes(&sources.data_directory))),
+    ));
     let behind = sources.sync.behind(tip.unwrap_or_default());
     criteria.push(criterion("synced", behind < SYNCED_WITHIN, format!("{behind} heights behind the best peer")));
     let seen = sources.consensus.seen();

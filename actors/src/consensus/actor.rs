@@ -12,7 +12,7 @@ use consensus::{
 };
 use parking_lot::Mutex;
 use primitives::{Address, B256, Bytes, Clock, Genesis, Height, NodeId, Round, SecretKey, limits};
-use storage::Undecided;
+use storage::{ReadError, Undecided};
 use supervision::{ChildSpec, Context, Fault, Incarnation, Timer};
 use wire::message::{StandingAnswer, StandingRequest};
 
@@ -241,7 +241,12 @@ impl Consensus {
         let Decided { certificate, body } = decided;
         // Committed while an older life of ours was busy with it: only a fresh start reads the new tip. What this life has committed it
         // may not have heard yet, when it is busy.
-        if self.height < certificate.height && self.height <= self.parts.ledger.tip()? {
+        // A database that is just being reopened says nothing; the block comes again.
+        let tip = match self.parts.ledger.tip() {
+            Err(ReadError::Closed) => return Ok(()),
+            tip => tip?,
+        };
+        if self.height < certificate.height && self.height <= tip {
             if !self.under_way.is_awaited(self.height, self.parts.clock.monotonic()) {
                 return Err(Fault::new(format!("the ledger has passed height {}", self.height)));
             }

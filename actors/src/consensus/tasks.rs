@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     execution::{BuiltBlock, CommitFailure, Decided},
-    storage::Batch,
+    storage::{Batch, StorageError},
 };
 
 /// How often a block is tried to build before the round goes by without one.
@@ -68,6 +68,8 @@ pub(super) fn keep(parts: &Parts, context: &Context<Message>, undecided: Undecid
         batch.keep_undecided(undecided, body);
         match storage.commit(batch, BODY_LIMIT).await {
             Ok(()) => drop(consensus.tell(Event::BodyDurable { height, round, value, body: None }).await),
+            // Storage has said so.
+            Err(StorageError::NoSpace) => {}
             Err(error) => warn!(%height, round = round.0, %error, "a proposed block is not durable, so it gets no vote of ours"),
         }
     });

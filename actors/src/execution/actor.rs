@@ -22,7 +22,8 @@ use crate::{
     mempool::{self, MempoolMailbox},
     p2p::Peers,
     proposals::ProposalsMailbox,
-    storage::{StorageError, StorageMailbox},
+    room::Room,
+    storage::{DATABASE, StorageError, StorageMailbox},
 };
 
 /// How long executing and writing one decided block may block a thread.
@@ -35,6 +36,7 @@ pub struct Parts {
     pub ledger: Ledger,
     pub admission: Arc<Admission>,
     pub storage: StorageMailbox,
+    pub room: Room,
     pub mempool: MempoolMailbox,
     pub proposals: ProposalsMailbox,
     pub peers: Peers,
@@ -68,12 +70,16 @@ impl supervision::Actor for Execution {
     type Message = Message;
 
     async fn handle(&mut self, message: Message, context: &mut Context<Message>) -> Result<(), Fault> {
-        self.check_state()?;
+        self.follow_reopening()?;
         match message {
             Message::Build(height, reply) => self.build(height, reply, context),
             Message::Judge(body, reply) => self.judge(body, reply, context),
             Message::Commit(decided, reply) => {
-                let outcome = self.commit(*decided, context).await?;
+                let outcome = match self.commit(*decided, context).await {
+                    // The database is just being reopened, because the disk had been full.
+                    Err(_) if !self.parts.room.is_there_for(DATABASE) && self.is_closed() => Err(CommitFailure::NoSpace),
+                    outcome => outcome?,
+                };
                 answer(reply, outcome);
             }
         }
@@ -83,18 +89,26 @@ impl supervision::Actor for Execution {
 
 impl Execution {
     fn on(parts: Parts) -> Result<Self, Fault> {
-        let state = parts.ledger.state()?;
-        let head = parts.ledger.header(state.height())?.ok_or_else(|| Fault::new("the header of the tip is missing"))?;
-        let engine = Arc::new(Embedded::new(&parts.genesis, Arc::new(state), head)?.remembering(parts.admission.senders().clone()));
+        let engine = engine(&parts)?;
         Ok(Self { parts, engine, running: BTreeMap::new(), next_run: 0 })
     }
 
-    /// A database that was reopened, because the disk had been full, leaves us on a state that is closed: a fresh start reads
-    /// the new one.
-    fn check_state(&self) -> Result<(), Fault> {
+    /// A database that was reopened, because the disk had been full, leaves us on a state that is closed: we go on with the new
+    /// one. Verdicts under way on the old one come to nothing.
+    fn follow_reopening(&mut self) -> Result<(), Fault> {
+        if self.is_closed() && self.parts.ledger.state().is_ok() {
+            self.running.values().for_each(|(_, cancel)| cancel.cancel());
+            self.running.clear();
+            self.engine = engine(&self.parts)?;
+            info!(height = %self.engine.head().1, "execution goes on with the reopened database");
+        }
+        Ok(())
+    }
+
+    /// Whether the state we stand on can be read no more.
+    fn is_closed(&self) -> bool {
         let (_, head, state) = self.engine.finalised();
-        let is_closed = state.block_hash(head.number) == Err(ReadError::Closed);
-        if is_closed && self.parts.ledger.state().is_ok() { Err(Fault::new("the database was reopened")) } else { Ok(()) }
+        state.block_hash(head.number) == Err(ReadError::Closed)
     }
 
     fn build(&self, height: Height, reply: Reply<Result<BuiltBlock, String>>, context: &Context<Message>) {
@@ -213,6 +227,13 @@ fn refused(height: Height, reason: &CommitError) -> Result<CommitFailure, Fault>
         }
         CommitError::Gap { .. } => Err(Fault::new(reason.to_string())),
     }
+}
+
+/// An engine that stands on the newest committed state.
+fn engine(parts: &Parts) -> Result<Arc<Embedded>, Fault> {
+    let state = parts.ledger.state()?;
+    let head = parts.ledger.header(state.height())?.ok_or_else(|| Fault::new("the header of the tip is missing"))?;
+    Ok(Arc::new(Embedded::new(&parts.genesis, Arc::new(state), head)?.remembering(parts.admission.senders().clone())))
 }
 
 fn validators(genesis: &Genesis) -> Validators {

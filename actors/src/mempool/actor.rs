@@ -9,6 +9,7 @@ use std::{
 use alloy_eips::eip2718::Encodable2718;
 use opentelemetry::KeyValue;
 use primitives::{Address, B256, Bytes};
+use storage::ReadError;
 use supervision::{ChildSpec, Context, Fault, Incarnation, Reply, answer};
 use tracing::{info, warn};
 use wire::{Message as Wire, message::Transactions};
@@ -23,7 +24,8 @@ use crate::{
     heads::Heads,
     ledger::Ledger,
     p2p::Peers,
-    storage::{Batch, Keyspace, StorageMailbox},
+    room::Room,
+    storage::{Batch, DATABASE, Keyspace, StorageError, StorageMailbox},
 };
 
 /// How long a group of rows may take to reach the disk.
@@ -48,6 +50,7 @@ pub struct Parts {
     pub ledger: Ledger,
     pub admission: Arc<Admission>,
     pub storage: StorageMailbox,
+    pub room: Room,
     pub peers: Peers,
     /// Told of transactions as they become executable.
     pub heads: Heads,
@@ -173,6 +176,10 @@ impl Mempool {
 
     fn submit(&mut self, pooled: Pooled, reply: Reply<Result<B256, Rejected>>) -> Result<(), Fault> {
         let hash = pooled.hash;
+        if !self.parts.room.is_there_for(DATABASE) {
+            answer(reply, Err(Rejected::NoSpace));
+            return Ok(());
+        }
         match self.admit(pooled)? {
             Ok(()) => self.submitters.entry(hash).or_default().push(reply),
             Err(rejected) => answer(reply, Err(rejected)),
@@ -182,6 +189,10 @@ impl Mempool {
 
     /// Recovers the senders of what is new, beside the messages.
     fn examine(&self, transactions: Vec<Bytes>, context: &Context<Message>) {
+        // Those who offer them do so again until they are in a block.
+        if !self.parts.room.is_there_for(DATABASE) {
+            return;
+        }
         let is_new = |bytes: &Bytes| !self.pool.contains(&primitives::keccak256(bytes));
         let new: Vec<Bytes> = transactions.into_iter().filter(is_new).collect();
         if new.is_empty() {
@@ -209,14 +220,18 @@ impl Mempool {
     }
 
     fn insert(&mut self, pooled: Pooled) -> Result<Result<(), Rejected>, Fault> {
-        let sender = self.sender(&pooled.transaction.signer())?;
+        let sender = match self.sender(&pooled.transaction.signer()) {
+            // Just being reopened, because the disk had been full.
+            Err(ReadError::Closed) => return Ok(Err(Rejected::NoSpace)),
+            sender => sender?,
+        };
         Ok(self.pool.insert(pooled, sender).map(|displaced| {
             self.is_unsure |= !displaced.0.is_empty();
             self.remove(displaced.0, "displaced");
         }))
     }
 
-    fn sender(&self, address: &Address) -> Result<Sender, Fault> {
+    fn sender(&self, address: &Address) -> Result<Sender, ReadError> {
         Ok(self.parts.ledger.account(address)?.map_or(Sender::default(), |account| Sender { nonce: account.nonce, balance: account.balance }))
     }
 
@@ -227,8 +242,11 @@ impl Mempool {
         self.is_unsure = true;
         self.remove(gone, "impossible");
         for address in senders {
-            let sender = self.sender(&address)?;
-            self.pool.refresh(&address, sender);
+            match self.sender(&address) {
+                // The next builder finds out again.
+                Err(ReadError::Closed) => {}
+                sender => drop(self.pool.refresh(&address, sender?)),
+            }
         }
         Ok(())
     }
@@ -259,9 +277,10 @@ impl Mempool {
         Counts { pending, queued }
     }
 
-    /// Starts the next write, unless one is under way: all that came meanwhile goes together.
+    /// Starts the next write, unless one is under way: all that came meanwhile goes together. On a full disk it waits; the next
+    /// message after there is room, at the latest the next reminder, begins it.
     fn write(&mut self, context: &Context<Message>) {
-        if self.writing.is_some() || (self.unwritten.is_empty() && self.unremoved.is_empty()) {
+        if self.writing.is_some() || !self.parts.room.is_there_for(DATABASE) || (self.unwritten.is_empty() && self.unremoved.is_empty()) {
             return;
         }
         let (batch, pooled, removed) = self.group();
@@ -270,7 +289,7 @@ impl Mempool {
         self.writing = Some(Write { number, pooled, removed });
         let (storage, address) = (self.parts.storage.clone(), context.address().clone());
         context.task("write", async move {
-            let outcome = storage.commit(batch, WRITE_LIMIT).await.map_err(|error| error.to_string());
+            let outcome = storage.commit(batch, WRITE_LIMIT).await;
             // Refused only when this actor has stopped; then nobody waits any more.
             let _ = address.send(Message::Written(number, outcome), WRITE_LIMIT).await;
         });
@@ -289,18 +308,24 @@ impl Mempool {
     }
 
     /// A write is over: tell who waited, and the peers.
-    fn written(&mut self, number: u64, outcome: Result<(), String>) {
+    fn written(&mut self, number: u64, outcome: Result<(), StorageError>) {
         // Of an older life, perhaps: then nobody here waits for it.
         let Some(Write { pooled: written, removed, .. }) = self.writing.take_if(|write| write.number == number) else { return };
         if let Err(error) = &outcome {
             self.unremoved.extend(removed);
             self.is_unsure = true;
-            warn!(error, transactions = written.len(), "transactions were not written and are not acknowledged");
+            if *error != StorageError::NoSpace {
+                warn!(%error, transactions = written.len(), "transactions were not written and are not acknowledged");
+            }
             self.pool.discard(&written.iter().map(|pooled| pooled.hash).collect::<Vec<_>>());
         }
+        let answered = outcome.clone().map_err(|error| match error {
+            StorageError::NoSpace => Rejected::NoSpace,
+            error => Rejected::Unavailable(error.to_string()),
+        });
         for pooled in &written {
             for reply in self.submitters.remove(&pooled.hash).unwrap_or_default() {
-                answer(reply, outcome.clone().map(|()| pooled.hash).map_err(Rejected::Unavailable));
+                answer(reply, answered.clone().map(|()| pooled.hash));
             }
         }
         if outcome.is_ok() {

@@ -9,6 +9,7 @@ use super::{
     Pooled, Rejected, Sender,
     pool::{Content, TooMany},
 };
+use crate::storage::StorageError;
 
 /// How long a client waits for its transaction to be on disk.
 const SUBMIT_LIMIT: Duration = Duration::from_secs(10);
@@ -41,7 +42,7 @@ pub(super) enum Message {
     Offer(Vec<Bytes>),
     Admit(Vec<Pooled>),
     Remind,
-    Written(u64, Result<(), String>),
+    Written(u64, Result<(), StorageError>),
     Best(u64, Reply<Vec<Arc<RecoveredTransaction>>>),
     Discard(Vec<B256>),
     Committed(Committed),

@@ -19,6 +19,9 @@ pub enum Rejected {
     SenderFull { max: usize },
     #[error("txpool is full")]
     Full,
+    /// It could not be written down, and only what is written down is acknowledged.
+    #[error("the disk of this node is full: transactions cannot be kept; send it to another node, or again when there is room")]
+    NoSpace,
     /// This node cannot tell just now; the same transaction may be let in later.
     #[error("the pool is unavailable: {0}")]
     Unavailable(String),

@@ -1,6 +1,9 @@
 //! The life of the signer.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use consensus::{
     host::{Batch, Event, NotReleased, Recipient, judge_signing},
@@ -8,7 +11,7 @@ use consensus::{
 };
 use primitives::{B256, ConsensusMessage, Disk, Height};
 use supervision::{ChildSpec, Context, Fault, Fence, Incarnation};
-use tracing::warn;
+use tracing::{info, warn};
 use wire::Message as Wire;
 
 use super::{SignerMailbox, mailbox::Message};
@@ -17,12 +20,18 @@ use crate::{
     halt::{EXIT_DISK_FAILED, Halt, Halter},
     p2p::Peers,
     proposals::ProposalsMailbox,
+    room::Room,
 };
 
 /// A journal sync may take this long before the disk counts as stuck.
 const SYNC_LIMIT: Duration = Duration::from_secs(30);
 /// How long something rests that found no room on the disk.
 const NO_SPACE_PAUSE: Duration = Duration::from_secs(1);
+/// What finds no room when the disk is full, as others know it.
+const JOURNAL: &str = "the journal";
+const START_LIMIT: Duration = Duration::from_secs(120);
+/// How long a start waits for room before it counts as failed. Longer than the window of the restart budget, so that a full disk spends none.
+const ROOM_LIMIT: Duration = Duration::from_secs(90);
 /// How far a promise may be above every peer's tip before the network counts as reset, in heights.
 const MAX_AHEAD: u64 = 100;
 
@@ -36,6 +45,7 @@ pub struct Parts {
     pub proposals: ProposalsMailbox,
     pub peers: Peers,
     pub halter: Halter,
+    pub room: Room,
     /// 32 fresh random bytes at each call.
     pub seed: Arc<dyn Fn() -> B256 + Send + Sync>,
 }
@@ -52,13 +62,28 @@ pub fn child(mailbox: &SignerMailbox, parts: Parts) -> ChildSpec {
     let make = move |_: Incarnation| {
         let parts = parts.clone();
         async move {
-            let open = || Signer::open(parts.disk.clone(), parts.identity, (parts.seed)());
-            let signer = tokio::task::block_in_place(open)?;
+            let signer = opened(&parts).await?;
             let consensus = parts.consensus.fence();
             Ok(Keeper { parts, signer, consensus })
         }
     };
-    ChildSpec::new("signer", mailbox.address.clone(), make).exclusive()
+    ChildSpec::new("signer", mailbox.address.clone(), make).start_limit(START_LIMIT).exclusive()
+}
+
+/// What is on the disk, when there is room for what opening mends.
+async fn opened(parts: &Parts) -> Result<Signer, Fault> {
+    let began = Instant::now();
+    loop {
+        match tokio::task::block_in_place(|| Signer::open(parts.disk.clone(), parts.identity, (parts.seed)())) {
+            Err(full) if full.is_retryable() && began.elapsed() < ROOM_LIMIT => {
+                if parts.room.lacks(JOURNAL) {
+                    warn!(error = %full, "the disk is full: the journal opens when there is room");
+                }
+            }
+            opened => return Ok(opened?),
+        }
+        tokio::time::sleep(NO_SPACE_PAUSE).await;
+    }
 }
 
 impl supervision::Actor for Keeper {
@@ -92,6 +117,8 @@ impl Keeper {
             Err(SignerError::Stale { .. }) => return Ok(()),
             Err(error) => return self.survive(Err(error)),
         }
+        // What found no room belonged to a height that is over; this one tries for itself.
+        self.wrote();
         let (entries, speaks) = (self.signer.entries()?, self.signer.may_speak(height));
         self.parts.consensus.signed(incarnation, Event::JournalOpened { height, entries, speaks }).await?;
         Ok(())
@@ -115,6 +142,7 @@ impl Keeper {
         let signer = &mut self.signer;
         let outcome = match context.blocking(SYNC_LIMIT, "journal sync", move || make_durable(signer, incarnation, batch)).await? {
             Ok(messages) => {
+                self.wrote();
                 messages.into_iter().for_each(|message| self.publish(message, recipient));
                 Event::Released { ticket }
             }
@@ -125,7 +153,9 @@ impl Keeper {
                 Event::NotReleased { ticket, why: NotReleased::JournalFull }
             }
             Err(error) if error.is_retryable() => {
-                warn!(%error, "nothing is signed until there is room on the disk");
+                if self.parts.room.lacks(JOURNAL) {
+                    warn!(%error, "the disk is full: nothing is signed until there is room");
+                }
                 Event::NotReleased { ticket, why: NotReleased::NoSpace }
             }
             Err(error) => return self.survive(Err(error)),
@@ -158,7 +188,10 @@ impl Keeper {
         let highest_tip = highest_tip.max(tip);
         let (signer, policy, shown) = (&mut self.signer, (self.parts.on_missing, MAX_AHEAD), &claims);
         match context.blocking(SYNC_LIMIT, "promise sync", move || judge_signing(signer, policy, tip, highest_tip, shown)).await? {
-            Ok(verdict) => Ok(self.parts.consensus.signed(life, Event::SigningVerdict(verdict)).await?),
+            Ok(verdict) => {
+                self.wrote();
+                Ok(self.parts.consensus.signed(life, Event::SigningVerdict(verdict)).await?)
+            }
             Err(error) if error.is_retryable() => {
                 self.retry(&error, Message::Judge { life, tip, highest_tip, claims }, context);
                 Ok(())
@@ -174,12 +207,23 @@ impl Keeper {
                 self.retry(&error, Message::Initialise(life, above), context);
                 Ok(())
             }
-            outcome => self.survive(outcome),
+            outcome => {
+                self.wrote();
+                self.survive(outcome)
+            }
+        }
+    }
+
+    fn wrote(&self) {
+        if self.parts.room.found(JOURNAL) {
+            info!("there is room on the disk again; signing resumes");
         }
     }
 
     fn retry(&self, error: &SignerError, message: Message, context: &Context<Message>) {
-        warn!(%error, "nothing is promised until there is room on the disk");
+        if self.parts.room.lacks(JOURNAL) {
+            warn!(%error, "the disk is full: nothing is promised until there is room");
+        }
         context.after(NO_SPACE_PAUSE, message).detach();
     }
 

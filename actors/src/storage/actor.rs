@@ -1,12 +1,17 @@
 //! The life of storage: opened once, closed in order, and nobody else has a handle.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use opentelemetry::KeyValue;
 use parking_lot::Mutex;
 use primitives::{Genesis, Height};
 use storage::{
-    Batch, CloseError, CloseReport, CommitError, Config, Keyspace, ManifestError, OpenError, Opened, ReopenError, Writer, keys, set_aside,
+    Batch, CloseError, CloseReport, CommitError, Config, Keyspace, ManifestError, OpenError, Opened, ReopenError, SetAsideError, Writer, keys,
+    set_aside,
 };
 use supervision::{ChildSpec, Context, Fault, Incarnation, Reply, answer};
 use tracing::{error, info, warn};
@@ -16,15 +21,20 @@ use crate::{
     changes,
     halt::{EXIT_CONFIG, EXIT_DISK_FAILED, EXIT_LOCK_HELD, Halt, Halter},
     ledger::Ledger,
+    room::Room,
 };
 
 /// How long one commit may take before the writer counts as stuck.
 const COMMIT_LIMIT: Duration = Duration::from_secs(60);
+/// What finds no room when the disk is full, as others know it.
+pub const DATABASE: &str = "the database";
 /// How often a full disk is looked at.
 const REOPEN_EVERY: Duration = Duration::from_secs(1);
 const FIRST: Incarnation = Incarnation(1);
 /// Opening reads the journal of a crashed process.
 const START_LIMIT: Duration = Duration::from_secs(120);
+/// How long a start waits for room before it counts as failed. Longer than the window of the restart budget, so that a full disk spends none.
+const ROOM_LIMIT: Duration = Duration::from_secs(90);
 
 /// What storage is made of; handed to each incarnation.
 #[derive(Clone)]
@@ -35,6 +45,7 @@ pub struct Parts {
     pub ledger: Ledger,
     pub metrics: StorageMetrics,
     pub halter: Halter,
+    pub room: Room,
     /// How the last closing went, for the report of the shutdown.
     pub closed: Arc<Mutex<Option<CloseReport>>>,
 }
@@ -50,7 +61,7 @@ struct Storage {
 pub fn child(mailbox: &StorageMailbox, parts: Parts) -> ChildSpec {
     let make = move |incarnation: Incarnation| {
         let parts = parts.clone();
-        async move { tokio::task::block_in_place(|| Storage::open(parts, incarnation)) }
+        async move { Storage::open_with_room(parts, incarnation).await }
     };
     ChildSpec::new("storage", mailbox.address.clone(), make).start_limit(START_LIMIT).exclusive()
 }
@@ -82,8 +93,25 @@ impl supervision::Actor for Storage {
 }
 
 impl Storage {
-    fn open(parts: Parts, incarnation: Incarnation) -> Result<Self, Fault> {
-        let (mut writer, opened) = open_or_begin_anew(&parts, incarnation)?;
+    /// Opens when there is room for what opening writes.
+    async fn open_with_room(parts: Parts, incarnation: Incarnation) -> Result<Self, Fault> {
+        let began = Instant::now();
+        loop {
+            match tokio::task::block_in_place(|| open_or_begin_anew(&parts, incarnation)) {
+                Ok((writer, opened)) => return Self::begin(parts, writer, &opened),
+                Err(full) if full.is_no_space() && began.elapsed() < ROOM_LIMIT => {
+                    if parts.room.lacks(DATABASE) {
+                        warn!(error = %full, "the disk is full: the database opens when there is room");
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+            tokio::time::sleep(REOPEN_EVERY).await;
+        }
+    }
+
+    fn begin(parts: Parts, mut writer: Writer, opened: &Opened) -> Result<Self, Fault> {
+        parts.room.found(DATABASE);
         for repair in &opened.repaired {
             info!(?repair, "put right after a crash");
         }
@@ -102,7 +130,7 @@ impl Storage {
 
     async fn commit(&mut self, batches: &[Batch], reply: Reply<Result<(), StorageError>>, context: &mut Context<Message>) -> Result<(), Fault> {
         let writer = self.writer.as_mut().ok_or_else(|| Fault::new("the database is closed"))?;
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let outcome = context.blocking(COMMIT_LIMIT, "database commit", || writer.commit(batches)).await?;
         self.parts.metrics.commit_seconds.record(started.elapsed().as_secs_f64(), &[]);
         self.parts.metrics.commits.add(1, &[KeyValue::new("result", if outcome.is_ok() { "done" } else { "failed" })]);
@@ -121,6 +149,7 @@ impl Storage {
         let writer = self.writer.as_mut().ok_or_else(|| Fault::new("the database is closed"))?;
         match context.blocking(COMMIT_LIMIT, "tip file", || writer.mark()).await? {
             Err(CommitError::Sync(reason)) => self.halt(&reason),
+            Err(CommitError::NoSpace) => self.wait_for_room(context),
             Err(error) => return Err(error.into()),
             Ok(()) => {}
         }
@@ -130,7 +159,7 @@ impl Storage {
     fn failed(&mut self, error: CommitError, reply: Reply<Result<(), StorageError>>, context: &Context<Message>) -> Result<(), Fault> {
         match error {
             CommitError::NoSpace => {
-                self.look_again(context);
+                self.wait_for_room(context);
                 answer(reply, Err(StorageError::NoSpace));
                 Ok(())
             }
@@ -151,7 +180,10 @@ impl Storage {
         self.is_reopening = false;
         let writer = self.writer.as_mut().ok_or_else(|| Fault::new("the database is closed"))?;
         match context.blocking(COMMIT_LIMIT, "database reopen", || writer.reopen()).await? {
-            Ok(_) => info!("there is room on the disk again; writing resumes"),
+            Ok(opened) => {
+                self.parts.room.found(DATABASE);
+                info!(height = ?opened.tip.map(|tip| tip.height.0), "there is room on the disk again; writing resumes");
+            }
             Err(ReopenError::NoSpace { .. } | ReopenError::Late { .. }) => self.look_again(context),
             Err(ReopenError::Sync(reason)) => self.halt(&reason),
             Err(error @ ReopenError::Open(_)) => return Err(error.into()),
@@ -159,9 +191,16 @@ impl Storage {
         Ok(())
     }
 
+    fn wait_for_room(&mut self, context: &Context<Message>) {
+        if self.parts.room.lacks(DATABASE) {
+            let bytes = self.parts.config.reopen_bytes;
+            warn!(needed_bytes = bytes, "the disk is full: reads go on, and nothing is written until there is room");
+        }
+        self.look_again(context);
+    }
+
     fn look_again(&mut self, context: &Context<Message>) {
         if !std::mem::replace(&mut self.is_reopening, true) {
-            warn!("the disk is full: nothing is written until there is room");
             context.after(REOPEN_EVERY, Message::Reopen).detach();
         }
     }
@@ -174,7 +213,7 @@ impl Storage {
 /// A damaged database is moved aside, and the chain is fetched again from the other validators; the signer keeps our key
 /// silent until the ledger is back where it signed. Without others there would be nobody to ask, and amid a life of the
 /// process the other actors stand on what was there: then a person, or a fresh process, decides.
-fn open_or_begin_anew(parts: &Parts, incarnation: Incarnation) -> Result<(Writer, Opened), Fault> {
+fn open_or_begin_anew(parts: &Parts, incarnation: Incarnation) -> Result<(Writer, Opened), NotOpened> {
     let open = || Writer::open(&parts.directory, parts.config.clone());
     let can_be_rebuilt = incarnation == FIRST && 1 < parts.genesis.validators.len();
     let opened = match open() {
@@ -186,12 +225,26 @@ fn open_or_begin_anew(parts: &Parts, incarnation: Incarnation) -> Result<(Writer
         }
         opened => opened,
     };
-    opened.map_err(|error| {
-        if let Some(exit_code) = exit_code(&error) {
+    Ok(opened.inspect_err(|error| {
+        if let Some(exit_code) = exit_code(error) {
             (parts.halter)(Halt { exit_code, reason: error.to_string() });
         }
-        error.into()
-    })
+    })?)
+}
+
+/// Why there is no database.
+#[derive(Debug, thiserror::Error)]
+enum NotOpened {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Aside(#[from] SetAsideError),
+}
+
+impl NotOpened {
+    fn is_no_space(&self) -> bool {
+        matches!(self, Self::Open(error) if error.is_no_space())
+    }
 }
 
 /// How the process ends, when opening again would find the same; none when it is worth a retry.

@@ -12,7 +12,7 @@ mod actor;
 mod mailbox;
 mod metrics;
 
-pub use actor::{Parts, child};
+pub use actor::{DATABASE, Parts, child};
 pub use mailbox::{StorageError, StorageMailbox};
 pub use metrics::StorageMetrics;
 pub use storage::{Batch, Keyspace};

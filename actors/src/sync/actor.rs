@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use primitives::{Clock, Domain, Height, NodeId, ValidatorSet};
+use storage::ReadError;
 use supervision::{ChildSpec, Context, Fault, Incarnation};
 use tracing::{debug, warn};
-use wire::{BlockChunk, DecidedBlock, GetBlocks, Message as Wire, Outline, chunks};
+use wire::{BlockChunk, DecidedBlock, GetBlocks, Message as Wire, Outline, TooLarge, chunks};
 
 use super::{
     SyncMailbox, SyncView,
@@ -31,6 +32,15 @@ pub struct Parts {
     pub consensus: ConsensusMailbox,
     pub clock: Arc<dyn Clock>,
     pub view: SyncView,
+}
+
+/// Why a peer does not get the blocks it asked for.
+#[derive(Debug, thiserror::Error)]
+enum NotServed {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
 }
 
 struct Sync {
@@ -70,7 +80,11 @@ impl supervision::Actor for Sync {
             Message::Status(peer, height) => self.status(peer, height),
             Message::Left(peer) => self.left(&peer),
             Message::Chunk(peer, chunk) => self.chunk(peer, chunk),
-            Message::Serve(peer, request) => self.serve(peer, request)?,
+            Message::Serve(peer, request) => match self.serve(peer, request) {
+                // Asked again when it does not come.
+                Ok(()) | Err(NotServed::Read(ReadError::Closed)) => {}
+                Err(error) => return Err(error.into()),
+            },
             Message::Committed(height) => self.committed(height),
             Message::Behind(height) => self.hurry(height)?,
             Message::Look => self.look()?,
@@ -133,8 +147,11 @@ impl Sync {
 
     /// Blocks that were committed while nobody told us count too.
     fn look(&mut self) -> Result<(), Fault> {
-        if let Some(height) = self.plan.stored(self.parts.ledger.tip()?) {
-            self.committed(height);
+        match self.parts.ledger.tip() {
+            Ok(tip) => self.plan.stored(tip).into_iter().for_each(|height| self.committed(height)),
+            // Just being reopened, because the disk had been full.
+            Err(ReadError::Closed) => {}
+            Err(error) => return Err(error.into()),
         }
         // Consensus may have restarted with it in hand: it is fetched again.
         let now = self.now();
@@ -192,7 +209,7 @@ impl Sync {
         }
     }
 
-    fn serve(&self, peer: NodeId, request: GetBlocks) -> Result<(), Fault> {
+    fn serve(&self, peer: NodeId, request: GetBlocks) -> Result<(), NotServed> {
         let count = u64::from(request.count).min(MAX_BLOCKS_PER_REQUEST);
         let end = request.from.0.saturating_add(count).min(self.parts.ledger.tip()?.0 + 1);
         for height in (request.from.0.max(1)..end).map(Height) {

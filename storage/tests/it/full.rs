@@ -1,7 +1,8 @@
 //! Disks that fill up, and disks that fail.
 
 use std::{
-    env, fs, io,
+    env, fs,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -11,22 +12,31 @@ use std::{
 };
 
 use primitives::{Disk, DiskFile, Filesystem, Height};
-use storage::{Batch, CommitError, Keyspace, ReopenError, Repair, Writer, keys};
+use storage::{Batch, CommitError, DirectoryLock, Keyspace, Opened, ReopenError, Repair, Writer, keys};
 
 use crate::chain::{block, config, grow, is_whole, note, open, scratch, tip};
 
 const DIRECTORY: &str = "STORAGE_TEST_FULL_DIRECTORY";
 
-/// In a mount namespace of its own, where a small disk can be made without asking anyone.
 #[test]
 fn a_full_disk_is_waited_for_and_loses_nothing() {
+    on_a_small_disk("full::a_child_fills_its_disk");
+}
+
+#[test]
+fn a_commit_that_found_no_room_is_whole_or_gone_when_there_is_room_again() {
+    on_a_small_disk("full::a_child_fills_its_disk_to_the_last_byte");
+}
+
+/// Runs the test called `name` in a mount namespace of its own, where a small disk can be made without asking anyone.
+fn on_a_small_disk(name: &str) {
     let directory = scratch();
     let script = r#"mount -t tmpfs -o size=48m tmpfs "$1" && shift && exec "$@""#;
     let output = Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"])
         .arg(directory.path())
         .arg(env::current_exe().unwrap())
-        .args(["--exact", "full::a_child_fills_its_disk", "--nocapture"])
+        .args(["--exact", name, "--nocapture"])
         .env(DIRECTORY, directory.path())
         .output();
     let Ok(output) = output else { return eprintln!("not shown here: there is no unshare(1)") };
@@ -66,6 +76,81 @@ fn a_child_fills_its_disk() {
     assert_eq!((opened.tip, opened.repaired), (Some(tip(full)), vec![]));
     assert!(is_whole(&writer.leases().lease("api"), full));
 }
+
+/// As above, with commits that end anywhere within a page of the disk and within the buffer of the engine's journal.
+#[test]
+fn a_child_fills_its_disk_to_the_last_byte() {
+    let Some(directory) = env::var_os(DIRECTORY) else { return };
+    let directory = Path::new(&directory);
+    let ballast = directory.join("ballast");
+    let (mut writer, _) = Writer::open(directory, config()).unwrap();
+    let lease = writer.leases().lease("api");
+    grow(&mut writer, 3);
+    let (mut whole, mut gone) = (0, 0);
+    for _ in 0..FILLINGS {
+        fill(&ballast);
+        let mut next = writer.tip().unwrap().height.0 + 1;
+        while writer.commit(&[of_any_size(next)]).is_ok() {
+            next += 1;
+        }
+        assert!(!writer.is_writable() && is_whole(&lease, next - 1));
+        assert!(matches!(writer.reopen(), Err(ReopenError::NoSpace { .. })));
+        fs::remove_file(&ballast).unwrap();
+        let opened = writer.reopen().unwrap();
+        match opened.tip {
+            at if at == Some(tip(next)) => whole += 1,
+            at if at == Some(tip(next - 1)) => gone += 1,
+            at => panic!("{at:?} after {next} found no room"),
+        }
+        // Whoever was refused tries again, and need not know which it was.
+        writer.commit(&[block(next)]).unwrap();
+        assert!(is_whole(&lease, next));
+    }
+    assert!(0 < whole && 0 < gone, "{whole} refused commits were found whole, {gone} were gone");
+    let height = writer.tip().unwrap();
+    writer.close().unwrap();
+    let (writer, opened) = open(directory);
+    assert_eq!(opened, Opened { tip: Some(height), repaired: vec![] });
+    writer.close().unwrap();
+
+    // Whoever starts on a full disk is told so, if that is in the way at all, and nothing else.
+    fill(&ballast);
+    fs::File::options().append(true).open(&ballast).unwrap().write_all(&[1; 16 * PAGE_BYTES]).unwrap_err();
+    drop(DirectoryLock::acquire(directory).unwrap());
+    match Writer::open(directory, config()) {
+        Ok((writer, opened)) => {
+            assert_eq!(opened.tip, Some(height));
+            writer.close().unwrap();
+        }
+        Err(error) => assert!(error.is_no_space(), "{error}"),
+    }
+    fs::remove_file(ballast).unwrap();
+    assert_eq!(open(directory).1.tip, Some(height));
+}
+
+/// A block that fits in the buffer of the engine's journal, or does not.
+fn of_any_size(height: u64) -> Batch {
+    let mut bytes = vec![0; rand::random_range(0..60_000)];
+    rand::fill(&mut bytes[..]);
+    let mut batch = block(height);
+    batch.put(Keyspace::Receipts, keys::height(Height(height)), bytes);
+    batch
+}
+
+/// How often the disk is filled.
+const FILLINGS: usize = 40;
+
+/// Takes all room but some pages.
+fn fill(path: &Path) {
+    let mut file = fs::File::create(path).unwrap();
+    let mut pages = 0;
+    while file.write_all(&[1; PAGE_BYTES]).is_ok() {
+        pages += 1;
+    }
+    file.set_len((pages - rand::random_range(0..12)) * PAGE_BYTES as u64).unwrap();
+}
+
+const PAGE_BYTES: usize = 4096;
 
 /// A block that also fills the disk, with bytes that do not compress.
 fn large(height: u64) -> Batch {
