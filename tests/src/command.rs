@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     campaigns::{
-        Costs, FuzzRpc, Hostile, KillAll, KillOne, Panics, Settings, costs, fuzz_rpc, heights, hostile, kill_all, kill_one, panics, restore,
-        throughput,
+        Costs, FailingDisk, FuzzRpc, Hostile, KillAll, KillOne, Panics, Settings, costs, disk, fuzz_rpc, heights, hostile, kill_all, kill_one,
+        panics, restore, throughput,
     },
     report::Report,
 };
@@ -92,6 +92,20 @@ enum Name {
         /// Only these actors
         #[arg(long, value_delimiter = ',')]
         actors: Vec<String>,
+    },
+    /// The disk of one validator fills up, or its syncs fail, under load. Needs the right to mount: root, or `unshare -Urm`
+    Disk {
+        #[arg(long, default_value_t = 1)]
+        rounds: u32,
+        /// Transfers a second
+        #[arg(long, default_value_t = 50)]
+        rate: u64,
+        /// How long the disk stays full, in seconds
+        #[arg(long, value_name = "SECONDS", default_value_t = 15)]
+        full: u64,
+        /// Of full, fsync, fdatasync; the latter two need strace
+        #[arg(long, value_delimiter = ',', default_value = "full,fsync,fdatasync")]
+        kinds: Vec<String>,
     },
     /// One validator restored from an old copy of its whole directory
     Restore {
@@ -186,6 +200,10 @@ impl Campaign {
             Name::Panics { rounds, rate, kinds, actors } => {
                 let options = Panics { rounds: *rounds, rate: *rate, kinds: kinds.clone(), actors: actors.clone() };
                 panics(&settings, &options).await
+            }
+            Name::Disk { rounds, rate, full, kinds } => {
+                let options = FailingDisk { rounds: *rounds, rate: *rate, full: Duration::from_secs(*full), kinds: kinds.clone() };
+                disk(&settings, &options).await
             }
             Name::Restore { heights } => restore(&settings, *heights).await,
             Name::Costs { rounds, seconds, anvil, only } => {

@@ -14,6 +14,7 @@
 pub mod campaigns;
 pub mod command;
 mod disk;
+mod failing_sync;
 mod free_ports;
 mod fuzz;
 mod history;
@@ -22,6 +23,7 @@ mod network;
 mod observer;
 mod process;
 mod report;
+mod small_disk;
 mod statistics;
 mod transfer;
 mod validator;

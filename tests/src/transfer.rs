@@ -12,6 +12,8 @@ const ACCOUNTS: u64 = 10;
 /// Far above what a base fee rises to while blocks are full.
 const FEE_CAP: u128 = 10_000 * GWEI;
 const GAS: u64 = 21_000;
+/// More than any campaign sends.
+const FAR_AHEAD: u64 = 1_000_000_000;
 
 /// A transfer as a wallet sends it.
 #[derive(Clone, Debug)]
@@ -26,22 +28,28 @@ pub struct Transfer {
 /// The first `count` transfers of a fresh chain: the accounts take turns, each with nonces from 0 without a gap.
 pub fn transfers(chain_id: u64, count: u64) -> Result<Vec<Transfer>> {
     let keys: Vec<_> = (0..ACCOUNTS as u32).map(account_key).collect();
-    let sign = |number: u64| {
-        let (sender, nonce) = (number % ACCOUNTS, number / ACCOUNTS);
-        let transaction = TxEip1559 {
-            chain_id,
-            nonce,
-            gas_limit: GAS,
-            max_fee_per_gas: FEE_CAP,
-            max_priority_fee_per_gas: GWEI,
-            to: recipient(number).into(),
-            value: U256::from(1),
-            ..Default::default()
-        };
-        let (hash, raw) = signed(&keys[sender as usize], transaction)?;
-        Ok(Transfer { hash, raw, sender: sender as usize })
+    (0..count).map(|number| transfer(chain_id, &keys, number)).collect()
+}
+
+/// A transfer whose nonce is so far ahead that no block takes it soon.
+pub fn far_ahead(chain_id: u64) -> Result<Transfer> {
+    transfer(chain_id, &[account_key(0)], FAR_AHEAD * ACCOUNTS)
+}
+
+fn transfer(chain_id: u64, keys: &[SecretKey], number: u64) -> Result<Transfer> {
+    let (sender, nonce) = (number % ACCOUNTS, number / ACCOUNTS);
+    let transaction = TxEip1559 {
+        chain_id,
+        nonce,
+        gas_limit: GAS,
+        max_fee_per_gas: FEE_CAP,
+        max_priority_fee_per_gas: GWEI,
+        to: recipient(number).into(),
+        value: U256::from(1),
+        ..Default::default()
     };
-    (0..count).map(sign).collect()
+    let (hash, raw) = signed(&keys[sender as usize], transaction)?;
+    Ok(Transfer { hash, raw, sender: sender as usize })
 }
 
 /// The hash and the bytes, as 0x-hex, of `transaction` signed by `key`.

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use crate::{
     Plan,
     history::{Commit, History, committed},
+    small_disk::SmallDisk,
     wait::eventually,
 };
 
@@ -33,6 +34,8 @@ pub struct Validator {
     pub address: Address,
     pub ports: Ports,
     pub client: Client,
+    /// Under its home, where that is not on the disk of the others. It goes after the process.
+    pub disk: Option<SmallDisk>,
     metrics: Client,
     program: PathBuf,
     settings: Vec<String>,
@@ -51,7 +54,7 @@ impl Validator {
         let client = |port: u16| Client::new(&format!("http://127.0.0.1:{port}")).map_err(|failure| anyhow::anyhow!("{failure}"));
         let (name, home, program, settings) = (node::network::name(index), home.to_owned(), plan.program.clone(), plan.settings.clone());
         let (client, metrics) = (client(ports.rpc)?, client(ports.metrics)?);
-        Ok(Self { index, name, home, address, ports, client, metrics, program, settings, history: history.clone(), life: None })
+        Ok(Self { index, name, home, address, ports, client, disk: None, metrics, program, settings, history: history.clone(), life: None })
     }
 
     /// Starts the process. Its log goes on in the same file.

@@ -164,8 +164,8 @@ fn large(height: u64) -> Batch {
 #[test]
 fn a_failed_sync_ends_all_writing_in_this_process() {
     let directory = scratch();
-    let is_broken = Arc::new(AtomicBool::new(false));
-    let disk = Breaking { inner: Filesystem::at(directory.path()), is_broken: is_broken.clone() };
+    let disk = Breaking::at(directory.path());
+    let is_broken = disk.is_broken.clone();
     let (mut writer, _) = Writer::open_on(Arc::new(disk), directory.path(), config()).unwrap();
     let lease = writer.leases().lease("api");
     grow(&mut writer, 3);
@@ -187,20 +187,58 @@ fn a_failed_sync_ends_all_writing_in_this_process() {
     assert!(is_whole(&writer.leases().lease("api"), 4));
 }
 
-/// A disk whose syncs fail, and whose writes then reach nothing.
+#[test]
+fn a_tip_file_without_room_is_waited_for_and_a_failed_sync_meanwhile_ends_all_writing() {
+    for breaks in [false, true] {
+        let directory = scratch();
+        let disk = Breaking::at(directory.path());
+        let (mut writer, _) = Writer::open_on(Arc::new(disk.clone()), directory.path(), config()).unwrap();
+        let lease = writer.leases().lease("api");
+        grow(&mut writer, 3);
+        writer.mark().unwrap();
+        disk.is_full.store(true, Ordering::SeqCst);
+        writer.commit(&[block(4)]).unwrap();
+        for _ in 0..2 {
+            assert!(matches!(writer.mark(), Err(CommitError::NoSpace) | Ok(())) && !writer.is_writable());
+            assert!(matches!(writer.commit(&[block(5)]), Err(CommitError::NoSpace)));
+            assert!(matches!(writer.reopen(), Err(ReopenError::NoSpace { .. })));
+        }
+        assert!(is_whole(&lease, 4));
+        disk.is_full.store(false, Ordering::SeqCst);
+        disk.is_broken.store(breaks, Ordering::SeqCst);
+        if breaks {
+            assert!(matches!(writer.reopen(), Err(ReopenError::Sync(_))));
+            continue;
+        }
+        assert_eq!(writer.reopen().unwrap().tip, Some(tip(4)));
+        writer.commit(&[block(5)]).unwrap();
+        writer.close().unwrap();
+        assert_eq!(open(directory.path()).1, Opened { tip: Some(tip(5)), repaired: vec![] });
+    }
+}
+
+/// A disk whose writes find no room, or whose syncs fail, and whose writes then reach nothing.
+#[derive(Clone)]
 struct Breaking {
     inner: Filesystem,
     is_broken: Arc<AtomicBool>,
+    is_full: Arc<AtomicBool>,
+}
+
+impl Breaking {
+    fn at(directory: &Path) -> Self {
+        Self { inner: Filesystem::at(directory), is_broken: Arc::default(), is_full: Arc::default() }
+    }
 }
 
 struct BreakingFile {
     inner: Box<dyn DiskFile>,
-    is_broken: Arc<AtomicBool>,
+    of: Breaking,
 }
 
 impl Disk for Breaking {
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(BreakingFile { inner: self.inner.open(path)?, is_broken: self.is_broken.clone() }))
+        Ok(Box::new(BreakingFile { inner: self.inner.open(path)?, of: self.clone() }))
     }
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         self.inner.read(path)
@@ -227,7 +265,11 @@ impl DiskFile for BreakingFile {
         self.inner.len()
     }
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        if self.is_broken.load(Ordering::SeqCst) { Ok(()) } else { self.inner.write_at(offset, bytes) }
+        match () {
+            () if self.of.is_full.load(Ordering::SeqCst) => Err(io::ErrorKind::StorageFull.into()),
+            () if self.of.is_broken.load(Ordering::SeqCst) => Ok(()),
+            () => self.inner.write_at(offset, bytes),
+        }
     }
     fn read_at(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
         self.inner.read_at(offset, length)
@@ -236,7 +278,7 @@ impl DiskFile for BreakingFile {
         self.inner.set_len(length)
     }
     fn sync(&mut self) -> io::Result<()> {
-        if self.is_broken.load(Ordering::SeqCst) { Err(io::Error::from_raw_os_error(EIO)) } else { self.inner.sync() }
+        if self.of.is_broken.load(Ordering::SeqCst) { Err(io::Error::from_raw_os_error(EIO)) } else { self.inner.sync() }
     }
 }
 

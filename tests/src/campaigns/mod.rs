@@ -1,6 +1,7 @@
 //! The campaigns, each a function from its settings to a report.
 
 mod costs;
+mod disk;
 mod fuzz_rpc;
 mod heights;
 mod hostile;
@@ -25,6 +26,7 @@ use crate::{
 };
 
 pub use costs::{Costs, costs};
+pub use disk::{FailingDisk, disk};
 pub use fuzz_rpc::{FuzzRpc, fuzz_rpc};
 pub use heights::heights;
 pub use hostile::{Hostile, hostile};

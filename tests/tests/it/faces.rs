@@ -39,8 +39,18 @@ async fn health_has_its_fixed_shape_and_every_probe_holds() {
     assert_eq!(node.get("/livez").await.unwrap(), (200, "ok\n".to_owned()));
     let (status, ready) =
         eventually("readiness", secs(20), async || node.get("/readyz?verbose").await.ok().filter(|(status, _)| *status == 200)).await;
-    let criteria =
-        ["listener_rpc", "listener_p2p", "listener_metrics", "storage_open", "synced", "quorum_online", "signing", "actors_running", "clock"];
+    let criteria = [
+        "listener_rpc",
+        "listener_p2p",
+        "listener_metrics",
+        "storage_open",
+        "disk_has_room",
+        "synced",
+        "quorum_online",
+        "signing",
+        "actors_running",
+        "clock",
+    ];
     assert!(status == 200 && criteria.iter().all(|name| ready.contains(&format!("[+] {name}: "))), "{ready}");
     assert_eq!(ready.lines().count(), criteria.len() + 1, "{ready}");
 

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod command_line;
+mod disk;
 mod faces;
 mod faults;
 mod layering;
