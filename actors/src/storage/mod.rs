@@ -5,6 +5,9 @@
 //! | `Commit` | execution, mempool, consensus | done and durable, or why not               |
 //! | `Reopen` | itself                        | none; a full disk is looked at again       |
 //!
+//! A full disk is no fault: whoever writes is refused, reads go on, and the database is opened again when there is room. A sync that
+//! failed ends the process.
+//!
 //! Everyone else reads through a [`crate::ledger::Ledger`], whose leases are revoked when this actor closes. It is exclusive:
 //! stuck, it ends the process rather than having two writers. Lost on a crash: the batch in hand, whole.
 
