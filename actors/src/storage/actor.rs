@@ -182,7 +182,7 @@ impl Storage {
         match context.blocking(COMMIT_LIMIT, "database reopen", || writer.reopen()).await? {
             Ok(opened) => {
                 self.parts.room.found(DATABASE);
-                info!(height = ?opened.tip.map(|tip| tip.height.0), "there is room on the disk again; writing resumes");
+                info!(height = opened.tip.map_or(0, |tip| tip.height.0), "there is room on the disk again; writing resumes");
             }
             Err(ReopenError::NoSpace { .. } | ReopenError::Late { .. }) => self.look_again(context),
             Err(ReopenError::Sync(reason)) => self.halt(&reason),
