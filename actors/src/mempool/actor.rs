@@ -245,7 +245,7 @@ impl Mempool {
             match self.sender(&address) {
                 // The next builder finds out again.
                 Err(ReadError::Closed) => {}
-                sender => drop(self.pool.refresh(&address, sender?)),
+                sender => self.pool.refresh(&address, sender?),
             }
         }
         Ok(())
