@@ -66,8 +66,6 @@ impl Family {
         for (id, child) in &children {
             let group = child.group.map(|group| clans[group].name.clone());
             shared.enroll(*id, row(child, None, group));
-            let group = child.group.map(|group| clans[group].name.clone());
-            shared.enroll(*id, row(child, None, group));
         }
         Family {
             shared,
