@@ -139,7 +139,7 @@ async fn an_address_is_good_after_a_thousand_restarts() {
     let unlimited = Budget { restarts: usize::MAX, window: Duration::from_secs(1) };
     let at_once = Backoff { stable_after: Duration::ZERO, ..Backoff::default() };
     let running = run(vec![spec.budget(unlimited).backoff(at_once)]).await;
-    let old = address.clone();
+    let (old, controls) = (address.clone(), running.controls().clone());
     for n in 0..1000 {
         let how = if n % 2 == 0 { Break::Panic } else { Break::Fail };
         address.send(Job::Once(how, Times::new(1)), SOON).await.unwrap();
@@ -151,5 +151,9 @@ async fn an_address_is_good_after_a_thousand_restarts() {
     let child = running.snapshot().child("a").unwrap().clone();
     assert_eq!((child.incarnation, child.restarts, child.dead_letters), (1001, 1000, 0));
     assert!(old.fence().is_current(Incarnation(1001)));
+    controls.restart("a", "the test").unwrap();
+    eventually("the next one is there", || old.fence().is_current(Incarnation(1002))).await;
+    old.send(Job::Note(1000), SOON).await.unwrap();
+    eventually("it serves", || record.lines().last().is_some_and(|line| line == "1002 note 1000")).await;
     let _ = running.stop("test").await;
 }
