@@ -151,7 +151,7 @@ async fn an_address_is_good_after_a_thousand_restarts() {
     let child = running.snapshot().child("a").unwrap().clone();
     assert_eq!((child.incarnation, child.restarts, child.dead_letters), (1001, 1000, 0));
     assert!(old.fence().is_current(Incarnation(1001)));
-    controls.restart("a", "the test").unwrap();
+    controls.restart("a", "the test").await.unwrap();
     eventually("the next one is there", || old.fence().is_current(Incarnation(1002))).await;
     old.send(Job::Note(1000), SOON).await.unwrap();
     eventually("it serves", || record.lines().last().is_some_and(|line| line == "1002 note 1000")).await;
