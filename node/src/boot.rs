@@ -100,6 +100,10 @@ impl Node {
         &self.seen
     }
 
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
     pub fn snapshots(&self) -> Snapshots {
         self.running.snapshots()
     }

@@ -6,6 +6,7 @@
 //!   keys/node.key           identity on the network         mode 0600
 //!   keys/validator.key      consensus key, if any           mode 0600
 //!   data/<chain>/           db, wal, signing, blobs, peers  one set for each chain
+//!   data/last-shutdown.json, data/stuck-*.json              how the last processes ended
 //!   LOCK                    held by the process that runs on this home
 //! ```
 
@@ -28,6 +29,8 @@ use crate::{
 const DISPOSABLE: [&str; 4] = ["db", "wal", "blobs", "mempool"];
 const SIGNING: &str = "signing";
 const ARCHIVE: &str = "archive";
+const STUCK_REPORT: &str = "stuck-";
+const MAX_STUCK_REPORTS: usize = 5;
 
 /// Where the files of one node are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +97,19 @@ impl Home {
     /// Report of the last ordered stop.
     pub fn shutdown_report_file(&self) -> PathBuf {
         self.root.join("data/last-shutdown.json")
+    }
+
+    /// What the actors were at when the runtime stood still, at `unix_ms`.
+    pub fn stuck_report_file(&self, unix_ms: u64) -> PathBuf {
+        self.root.join("data").join(format!("{STUCK_REPORT}{unix_ms:013}.json"))
+    }
+
+    /// Deletes all but the latest few reports of a stuck runtime.
+    pub fn forget_old_stuck_reports(&self) -> std::io::Result<()> {
+        let is_report = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(STUCK_REPORT));
+        let mut reports: Vec<_> = fs::read_dir(self.root.join("data"))?.flatten().map(|entry| entry.path()).filter(is_report).collect();
+        reports.sort();
+        reports.iter().rev().skip(MAX_STUCK_REPORTS).try_for_each(fs::remove_file)
     }
 
     /// Everything of one chain.
@@ -276,6 +292,17 @@ mod tests {
         assert!(!home.database("alpha").exists() && !home.journal("alpha").exists());
         assert!(home.data("alpha").join("peers/book").exists() && home.node_key_file().exists() && home.exists());
         assert!(home.start_fresh("alpha").unwrap().is_idle());
+    }
+
+    #[test]
+    fn only_the_latest_reports_of_a_stuck_runtime_are_kept() {
+        let (_directory, home) = made();
+        (1..=8).for_each(|at| fs::write(home.stuck_report_file(at * 1_000), "{}").unwrap());
+        fs::write(home.shutdown_report_file(), "{}").unwrap();
+        home.forget_old_stuck_reports().unwrap();
+        let kept: Vec<_> = (1..=8).filter(|at| home.stuck_report_file(at * 1_000).exists()).collect();
+        assert_eq!(kept, [4, 5, 6, 7, 8]);
+        assert!(home.shutdown_report_file().exists());
     }
 
     #[test]

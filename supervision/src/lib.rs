@@ -95,4 +95,4 @@ pub use spec::ChildSpec;
 pub use task::TaskHandle;
 pub use timer::Timer;
 pub use tree::{Config, NotReady, Running, Tree};
-pub use watchdog::Watchdog;
+pub use watchdog::{Stuck, Watchdog};

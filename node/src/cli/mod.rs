@@ -26,7 +26,7 @@ use crate::{
     exit::{ExitCode, Failure},
     launch, localnet,
     network::NetworkFile,
-    run,
+    run::{self, service::Service},
     terminal::{self, Banner},
 };
 
@@ -80,6 +80,7 @@ fn run_localnet(arguments: arguments::Localnet, environment: Vec<(String, String
         printer.print(&state, || format!("{state:#}"))?;
         return Ok(ExitCode::Done);
     }
+    let service = Service::of(&environment);
     let net = localnet::prepare(&localnet::Request {
         directory: arguments.data_dir,
         validators: arguments.validators,
@@ -92,15 +93,16 @@ fn run_localnet(arguments: arguments::Localnet, environment: Vec<(String, String
     })?;
     printer.note(&terminal::fresh_start(&net.fresh));
     printer.print(&NetworkFile::of(&net.nodes), || terminal::banner(&Banner::of(&net)))?;
-    run::localnet(net, arguments.processes, printer.people())
+    run::localnet(net, arguments.processes, &service, printer.people())
 }
 
 fn run_start(arguments: arguments::Start, environment: Vec<(String, String)>, printer: &mut Printer<'_>) -> Result<ExitCode, Failure> {
+    let service = Service::of(&environment);
     let launch = launch::prepare(&start_request(arguments, environment))?;
     let network = NetworkFile::of(std::slice::from_ref(&launch));
     let data = json!({ "chain_id": network.chain_id, "genesis_hash": network.genesis_hash, "role": launch.role(), "node": network.nodes.first() });
     printer.print(&data, || terminal::introduction(&launch))?;
-    run::start(launch, printer.people())
+    run::start(launch, &service, printer.people())
 }
 
 fn start_request(arguments: arguments::Start, environment: Vec<(String, String)>) -> launch::Request {

@@ -10,7 +10,11 @@ use std::{
 use serde_json::json;
 use tokio::process::{Child, Command};
 
-use super::{People, signals::Signals};
+use super::{
+    People,
+    service::{self, Service, Standing},
+    signals::Signals,
+};
 use crate::{
     client::Client,
     exit::{ExitCode, Failure},
@@ -39,10 +43,12 @@ struct Validator {
     url: String,
     arguments: Vec<std::ffi::OsString>,
     process: Child,
+    /// At least once.
+    has_answered: bool,
 }
 
 /// Starts every validator as a process, shows how the first one is going, and stops all when told to.
-pub(super) async fn run(net: Localnet, people: &mut People<'_>) -> Result<ExitCode, Failure> {
+pub(super) async fn run(net: Localnet, service: &Service, people: &mut People<'_>) -> Result<ExitCode, Failure> {
     let program = std::env::current_exe().map_err(|error| Failure::runtime(format!("this program cannot be found again: {error}")))?;
     let program = Program { path: program, is_heard: people.is_some() };
     let mut validators = Vec::new();
@@ -53,13 +59,18 @@ pub(super) async fn run(net: Localnet, people: &mut People<'_>) -> Result<ExitCo
     let mut line = LiveLine::new();
     let mut pace = Pace::default();
     let mut tick = tokio::time::interval(LOOK_EVERY);
+    let mut bulletin = service.bulletin();
     let cause = loop {
         tokio::select! {
             cause = signals.next() => break cause,
             _ = tick.tick() => {
                 restart_failed(&program, &mut validators)?;
                 let urls: Vec<String> = validators.iter().map(|validator| validator.url.clone()).collect();
-                if let (Some(progress), Some(out)) = (pace.look(&urls).await, people.as_deref_mut()) {
+                let Some(progress) = pace.look(&urls).await else { continue };
+                if have_all_answered(&mut validators).await {
+                    bulletin.renew(&Standing::of_processes(urls.len(), &progress));
+                }
+                if let Some(out) = people.as_deref_mut() {
                     line.show(&progress, Instant::now(), out);
                 }
             }
@@ -68,7 +79,7 @@ pub(super) async fn run(net: Localnet, people: &mut People<'_>) -> Result<ExitCo
     if people.is_some() {
         line.finish();
     }
-    stop(validators, cause).await
+    service.stopping(cause, stop(validators, cause)).await
 }
 
 fn spawn(program: &Program, launch: Launch) -> Result<Validator, Failure> {
@@ -77,12 +88,14 @@ fn spawn(program: &Program, launch: Launch) -> Result<Validator, Failure> {
     // The doors are closed here, so that the process can open them.
     drop(launch);
     let process = command(program, &arguments).spawn().map_err(|error| Failure::runtime(format!("{name} cannot be started: {error}")))?;
-    Ok(Validator { name, url, arguments, process })
+    Ok(Validator { name, url, arguments, process, has_answered: false })
 }
 
 fn command(program: &Program, arguments: &[std::ffi::OsString]) -> Command {
     let mut command = Command::new(&program.path);
     command.stdout(if program.is_heard { Stdio::inherit() } else { Stdio::null() });
+    // One process speaks for all to whatever started it.
+    service::VARIABLES.iter().for_each(|name| _ = command.env_remove(name));
     // A process group of its own: Ctrl-C at the terminal is ours to pass on.
     command.args(arguments).stdin(Stdio::null()).process_group(0).kill_on_drop(true);
     command
@@ -101,6 +114,15 @@ fn restart_failed(program: &Program, validators: &mut [Validator]) -> Result<(),
         validator.process = started.map_err(|error| Failure::runtime(format!("{} cannot be started: {error}", validator.name)))?;
     }
     Ok(())
+}
+
+/// Whether the network is ready: every process has been seen to answer.
+async fn have_all_answered(validators: &mut [Validator]) -> bool {
+    for validator in validators.iter_mut().filter(|validator| !validator.has_answered) {
+        let Ok(client) = Client::new(&validator.url) else { continue };
+        validator.has_answered = client.get("/health").await.is_ok();
+    }
+    validators.iter().all(|validator| validator.has_answered)
 }
 
 /// How the network is going, from one look to the next.

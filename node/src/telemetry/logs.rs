@@ -50,6 +50,11 @@ impl Logs {
         Ok(Self { traces, writing })
     }
 
+    /// Writes the lines that still wait, when the runtime can do nothing any more.
+    pub fn last_lines(&self) -> LastLines {
+        LastLines(self.writing.clone())
+    }
+
     /// Sends and writes what is left, within limits. The last thing a process does.
     pub async fn shutdown(self) {
         if let Some(traces) = self.traces {
@@ -58,6 +63,17 @@ impl Logs {
         let writing = self.writing;
         // Both limits hold inside; a join error would mean the runtime is ending anyway.
         let _ = tokio::task::spawn_blocking(move || writing.finish(FLUSH_LIMIT)).await;
+    }
+}
+
+/// The lines that wait for stderr. Needs no runtime.
+#[derive(Debug)]
+pub struct LastLines(Writing);
+
+impl LastLines {
+    /// Writes them, at most for a second. Nothing is logged afterwards.
+    pub fn write(&self) {
+        self.0.finish(FLUSH_LIMIT);
     }
 }
 

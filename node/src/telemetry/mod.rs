@@ -20,7 +20,7 @@ use std::time::Duration;
 use opentelemetry_sdk::error::OTelSdkResult;
 
 pub use listener::MetricsDoor;
-pub use logs::Logs;
+pub use logs::{LastLines, Logs};
 pub use metrics::{Metrics, Scrape};
 
 /// How long the last export may take at the end of the process.

@@ -28,11 +28,11 @@ pub(super) struct LineQueue {
     dropped: Arc<AtomicU64>,
 }
 
-/// The writing thread; ended by [`Writing::finish`].
-#[derive(Debug)]
+/// The writing thread; ended by [`Writing::finish`]. Clones are the same thread.
+#[derive(Clone, Debug)]
 pub(super) struct Writing {
     ending: SyncSender<()>,
-    thread: JoinHandle<()>,
+    thread: Arc<JoinHandle<()>>,
 }
 
 /// Lines that reach `out` in order.
@@ -42,7 +42,7 @@ pub(super) fn start(mut out: impl Write + Send + 'static) -> io::Result<(LineQue
     let dropped = Arc::new(AtomicU64::new(0));
     let count = dropped.clone();
     let thread = std::thread::Builder::new().name("log".into()).spawn(move || write_all(&mut out, &waiting, &ended, &count))?;
-    Ok((LineQueue { lines, dropped }, Writing { ending, thread }))
+    Ok((LineQueue { lines, dropped }, Writing { ending, thread: Arc::new(thread) }))
 }
 
 fn write_all(out: &mut impl Write, waiting: &Receiver<Vec<u8>>, ended: &Receiver<()>, dropped: &AtomicU64) {
@@ -63,7 +63,7 @@ fn write_all(out: &mut impl Write, waiting: &Receiver<Vec<u8>>, ended: &Receiver
 
 impl Writing {
     /// Waits until the waiting lines are written, at most `limit`.
-    pub fn finish(self, limit: Duration) {
+    pub fn finish(&self, limit: Duration) {
         let _ = self.ending.try_send(());
         let began = Instant::now();
         while !self.thread.is_finished() && began.elapsed() < limit {

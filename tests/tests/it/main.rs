@@ -14,6 +14,7 @@ mod past;
 mod rest;
 mod restarts;
 mod rpc;
+mod service;
 mod sign_state;
 mod testnet;
 mod traces;

@@ -12,6 +12,7 @@
 
 mod http;
 mod load;
+mod manager;
 mod money;
 mod socket;
 mod validator;
@@ -24,9 +25,10 @@ use tempfile::TempDir;
 
 pub use http::{post, post_to};
 pub use load::Load;
+pub use manager::{Manager, Word};
 pub use money::{CHAIN_ID, Transfer, account, ether, sign};
 pub use socket::Socket;
-pub use validator::{Validator, axolotl};
+pub use validator::{Validator, axolotl, command};
 pub use wait::{eventually, secs};
 
 /// Ports that the system hands out to others begin above these.

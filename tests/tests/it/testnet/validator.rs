@@ -27,6 +27,7 @@ pub struct Validator {
     pub p2p: u16,
     metrics: Client,
     client: Client,
+    environment: Vec<(&'static str, String)>,
     process: Option<Child>,
     log: PathBuf,
 }
@@ -36,7 +37,8 @@ pub fn axolotl(line: &str, directory: &Path) -> Output {
     command(directory).args(line.split_whitespace()).output().unwrap()
 }
 
-fn command(directory: &Path) -> Command {
+/// The program, to be run in `directory` as a user whose home does not exist.
+pub fn command(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_axolotl-under-test"));
     command.current_dir(directory).env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
     command
@@ -48,11 +50,16 @@ impl Validator {
         let [rpc, p2p, metrics] = FIRST_PORTS.map(|first| first + offset);
         let client = |port: u16| Client::new(&format!("http://127.0.0.1:{port}")).unwrap();
         let (home, log) = (directory.join(&name), directory.join(format!("{name}.log")));
-        Self { name, home, rpc, p2p, metrics: client(metrics), client: client(rpc), process: None, log }
+        Self { name, home, rpc, p2p, metrics: client(metrics), client: client(rpc), environment: Vec::new(), process: None, log }
     }
 
     pub fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// A variable for all its lives from now on.
+    pub fn set(&mut self, name: &'static str, value: impl ToString) {
+        self.environment.push((name, value.to_string()));
     }
 
     pub fn start(&mut self) {
@@ -64,7 +71,7 @@ impl Validator {
         assert!(self.process.is_none(), "{} runs already", self.name);
         let log = File::options().create(true).append(true).open(&self.log).unwrap();
         let mut command = command(self.home.parent().unwrap());
-        command.args(["start", "--home", &self.name]).args(arguments).stdout(Stdio::null()).stderr(log);
+        command.args(["start", "--home", &self.name]).args(arguments).envs(self.environment.iter().cloned()).stdout(Stdio::null()).stderr(log);
         if let Ok(level) = std::env::var(super::LOG_VARIABLE) {
             command.args(["--set", &format!("telemetry.log_level={level}")]);
         }
