@@ -19,3 +19,4 @@ mod sign_state;
 mod testnet;
 mod traces;
 mod transactions;
+mod unit_file;
