@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     campaigns::{
-        Costs, FailingDisk, FuzzRpc, Hostile, KillAll, KillOne, Panics, Settings, costs, disk, fuzz_rpc, heights, hostile, kill_all, kill_one,
-        panics, restore, throughput,
+        Costs, FailingDisk, FuzzRpc, Hostile, KillAll, KillOne, KillRandom, Panics, Settings, costs, disk, fuzz_rpc, heights, hostile, kill_all,
+        kill_one, kill_random, panics, restore, throughput,
     },
     report::Report,
 };
@@ -77,6 +77,14 @@ enum Name {
         rounds: u32,
         /// Transfers a second
         #[arg(long, default_value_t = 100)]
+        rate: u64,
+    },
+    /// SIGKILL of one validator at random moments, its starts included, as fast as it comes back
+    KillRandom {
+        #[arg(long, default_value_t = 100)]
+        rounds: u32,
+        /// Transfers a second
+        #[arg(long, default_value_t = 50)]
         rate: u64,
     },
     /// Faults in every actor of one validator, all validators in one process
@@ -197,6 +205,7 @@ impl Campaign {
                 kill_one(&settings, options).await
             }
             Name::KillAll { rounds, rate } => kill_all(&settings, KillAll { rounds: *rounds, rate: *rate }).await,
+            Name::KillRandom { rounds, rate } => kill_random(&settings, KillRandom { rounds: *rounds, rate: *rate }).await,
             Name::Panics { rounds, rate, kinds, actors } => {
                 let options = Panics { rounds: *rounds, rate: *rate, kinds: kinds.clone(), actors: actors.clone() };
                 panics(&settings, &options).await

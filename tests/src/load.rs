@@ -111,6 +111,16 @@ impl Load {
         hashes.iter().filter(|hash| sent.get(*hash).is_none_or(|sent| sent.finalised.is_none())).count()
     }
 
+    /// Asks for the receipt of each that is acknowledged and not known to be final: whoever was killed may have committed it and
+    /// not come to say so.
+    pub async fn ask(&self) {
+        for hash in self.acknowledged() {
+            if self.not_final(&HashSet::from([hash])) > 0 {
+                self.shared.ask(hash).await;
+            }
+        }
+    }
+
     /// Waits until everything signed was submitted.
     pub async fn all_submitted(&mut self) -> Result<()> {
         if let Some(submitter) = self.submitter.take() {
@@ -126,6 +136,7 @@ impl Load {
         let _ = tokio::time::timeout(limit, self.all_submitted()).await;
         // What is not final in time is reported as lost.
         let _ = eventually("all is final", limit, async || self.shared.sent.lock().values().all(is_settled).then_some(())).await;
+        self.ask().await;
         self.watcher.abort();
         let sent = self.shared.sent.lock();
         let last = sent.values().filter_map(|sent| sent.finalised).max().unwrap_or(self.begun);
@@ -198,6 +209,22 @@ impl Shared {
         }
     }
 
+    /// Asks everybody once.
+    async fn ask(&self, hash: B256) {
+        for client in &self.clients {
+            let receipt = client.call("eth_getTransactionReceipt", json!([hash])).await;
+            if receipt.is_ok_and(|receipt| !receipt.is_null()) {
+                return self.finalised(hash, Instant::now());
+            }
+        }
+    }
+
+    fn finalised(&self, hash: B256, at: Instant) {
+        if let Some(sent) = self.sent.lock().get_mut(&hash) {
+            sent.finalised.get_or_insert(at);
+        }
+    }
+
     fn refuse(&self, message: String) {
         let mut refused = self.refused.lock();
         if refused.len() < 5 {
@@ -214,12 +241,7 @@ impl Shared {
                 && let Some(transactions) = block["transactions"].as_array()
             {
                 let hashes = transactions.iter().filter_map(|hash| hash.as_str()?.parse::<B256>().ok());
-                let mut sent = self.sent.lock();
-                return hashes.for_each(|hash| {
-                    if let Some(sent) = sent.get_mut(&hash) {
-                        sent.finalised.get_or_insert(commit.at);
-                    }
-                });
+                return hashes.for_each(|hash| self.finalised(hash, commit.at));
             }
             tokio::time::sleep(RETRY_AFTER).await;
         }

@@ -126,6 +126,34 @@ async fn no_decided_block_is_lost_when_all_four_are_killed_at_random_moments() {
 }
 
 #[tokio::test]
+async fn a_validator_killed_at_random_moments_even_while_it_starts_loses_nothing_acknowledged() {
+    let mut net = Testnet::of(1).paced("0s", "0s").start().await;
+    let (mut reported, mut acknowledged) = (Reported::new(), Vec::new());
+    for round in 0..5 {
+        let transfers = (0..4).map(|index| Transfer::new(index, round));
+        for transfer in transfers {
+            acknowledged.push(net.validator(0).submit(&transfer).await.unwrap());
+        }
+        watch(&net, &mut reported, Duration::from_millis(rand::rng().random_range(0..300))).await;
+        net.validator(0).kill();
+        if round % 2 == 1 {
+            net.validator(0).start();
+            tokio::time::sleep(Duration::from_millis(rand::rng().random_range(0..400))).await;
+            net.validator(0).kill();
+        }
+        net.validator(0).start();
+        let known = reported.last_key_value().map_or(0, |(height, _)| *height);
+        net.validator(0).signs_above(known + 1, secs(30)).await;
+    }
+    for hash in acknowledged {
+        net.validator(0).receipt(hash, secs(20)).await;
+    }
+    all_are_kept(&net, &reported).await;
+    let log = net.validator(0).log();
+    assert!(!["set aside", "E-SIGN", "panicked"].iter().any(|never| log.contains(never)), "{}", net.validator(0).log_tail());
+}
+
+#[tokio::test]
 async fn two_of_four_decide_nothing_and_the_third_brings_the_chain_back() {
     let mut net = Testnet::of(4).start().await;
     net.validator(2).kill();
