@@ -10,7 +10,7 @@ use crate::actor::Message;
 use crate::address::Address;
 use crate::child::ChildId;
 use crate::children::Children;
-use crate::events::EventKind;
+use crate::event::EventKind;
 use crate::fence::{Fence, Incarnation};
 use crate::panics::{caught, caught_async};
 use crate::pulse::Pulse;

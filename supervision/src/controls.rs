@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::child::{ChildId, Phase, Then};
-use crate::events::EventKind;
+use crate::event::EventKind;
 use crate::exit::ExitReason;
 use crate::family::Family;
 use crate::mailbox::Leaving;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::child::ChildId;
-use crate::events::EventKind;
+use crate::event::EventKind;
 use crate::family::Family;
 use crate::fence::Incarnation;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::Rng;
 
 use crate::child::{Child, ChildId, Phase, Then};
-use crate::events::EventKind;
+use crate::event::EventKind;
 use crate::exit::{EXIT_ESCALATED, Escalation, ExitReason};
 use crate::family::Family;
 use crate::fence::Incarnation;

@@ -1,7 +1,7 @@
 //! Children that fall together: they stop in reverse start order, and start again when all of them are down.
 
 use crate::child::{Child, ChildId, Phase, Then};
-use crate::events::EventKind;
+use crate::event::EventKind;
 use crate::exit::ExitReason;
 use crate::family::Family;
 use crate::group::Strategy;

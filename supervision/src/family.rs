@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use crate::budget::Spending;
 use crate::child::{Child, ChildId, Phase, Then};
 use crate::cycles::Cycles;
-use crate::events::EventKind;
+use crate::event::EventKind;
 use crate::exit::ExitReason;
 use crate::falls::Fall;
 use crate::fence::Incarnation;

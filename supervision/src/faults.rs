@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::chaos::{FaultInjection, FaultKind, InjectError};
-use crate::events::EventKind;
+use crate::event::EventKind;
 use crate::shared::Shared;
 use crate::supervisor::Command;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::child::{Child, ChildId, Phase, Stage, Then};
-use crate::events::EventKind;
+use crate::event::EventKind;
 use crate::exit::ExitReason;
 use crate::family::Family;
 use crate::hang::{Verdict, judge};

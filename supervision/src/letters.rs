@@ -9,7 +9,8 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::events::{EventKind, Events};
+use crate::event::EventKind;
+use crate::events::Events;
 use crate::snapshot::millis;
 
 /// How many dead letters a tree remembers.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::child::ChildId;
-use crate::events::EventKind;
+use crate::event::EventKind;
 use crate::family::Family;
 use crate::snapshot::millis;
 

@@ -2,7 +2,7 @@
 
 use crate::budget::Budget;
 use crate::child::{ChildId, Phase, Then};
-use crate::events::EventKind;
+use crate::event::EventKind;
 use crate::exit::{EXIT_ESCALATED, Escalation, ExitReason};
 use crate::family::Family;
 use crate::panics::Caught;

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::chaos::Chaos;
-use crate::events::EventKind;
+use crate::event::EventKind;
 use crate::exit::ExitReason;
 use crate::fence::{Fence, Incarnation};
 use crate::letters::{Tray, Unhandled};

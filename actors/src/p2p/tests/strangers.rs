@@ -57,13 +57,15 @@ async fn a_peer_that_never_reads_is_dead_after_three_pings_too() {
 async fn too_much_nonsense_ends_a_session_and_a_little_does_not() {
     let net = Net4::default();
     let node = Node::start(&net, 1, &[]).await;
+    // Before the other, which must not be silent for long.
+    let spare = dial(&node, 3).await.writer;
     let mut peer = dial(&node, 2).await;
-    node.has_peers(1).await;
+    node.has_peers(2).await;
     let nonsense = of_another_chain(vote());
     (0..15).for_each(|_| peer.outbound.try_send(&nonsense).unwrap());
     peer.outbound.try_send(&Encoded::new(DOMAIN.chain_id, current(), None).unwrap()).unwrap();
     let outbound = peer.outbound.clone();
-    let writer = std::mem::replace(&mut peer.writer, dial(&node, 3).await.writer);
+    let writer = std::mem::replace(&mut peer.writer, spare);
     let writing = tokio::spawn(writer.run());
     until(|| node.heard.other.load(SeqCst) == 1, || "the good message".into()).await;
     outbound.try_send(&nonsense).unwrap();
