@@ -14,6 +14,7 @@ use supervision::{FaultInjection, InjectError, Running, Snapshots, Tree};
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
+    admin::{AdminDoor, Desk, Place, Token},
     exit::{ExitCode, Failure},
     home::Home,
     launch::Launch,
@@ -33,6 +34,7 @@ pub struct Node {
     lock: DirectoryLock,
     metrics: Metrics,
     metrics_door: MetricsDoor,
+    admin_door: AdminDoor,
     closed: Arc<Mutex<Option<CloseReport>>>,
     halted: watch::Receiver<Option<Halt>>,
     grace: Duration,
@@ -59,6 +61,8 @@ impl Node {
     pub async fn start(launch: Launch) -> Result<Self, Failure> {
         let lock = DirectoryLock::acquire(launch.home.root()).map_err(|error| lock_failure(&error))?;
         let metrics = Metrics::new(&launch.name, &launch.config.telemetry, &Handle::current())?;
+        let token = Token::ensure(&launch.home.admin_token_file())?;
+        let place = Place::of(&launch.name, &launch.home, launch.config.admin.listen);
         let (halter, halted) = halter();
         let closed = Arc::default();
         let wiring = Wiring::of(&launch, &metrics.meter(), halter, Arc::clone(&closed))?;
@@ -72,7 +76,8 @@ impl Node {
         let metrics_door = MetricsDoor::open(launch.listeners.metrics, metrics.scrape())?;
         let running = tree.start().await;
         snapshots.store(Some(Arc::new(running.snapshots())));
-        Ok(Self { name, home, running, lock, metrics, metrics_door, closed, halted, grace, seen })
+        let admin_door = AdminDoor::open(launch.listeners.admin, token, Desk::of(&running, launch.config.chaos.enabled), place)?;
+        Ok(Self { name, home, running, lock, metrics, metrics_door, admin_door, closed, halted, grace, seen })
     }
 
     /// Waits until every actor runs.
@@ -115,7 +120,7 @@ impl Node {
 
     /// Stops everybody in order, and writes the receipt beside the data.
     pub async fn stop(self, cause: &str) -> Receipt {
-        let Self { name, home, running, lock, metrics, metrics_door, closed, grace, .. } = self;
+        let Self { name, home, running, lock, metrics, metrics_door, admin_door, closed, grace, .. } = self;
         let started = std::time::Instant::now();
         let report = tokio::time::timeout(grace, running.stop(cause)).await;
         let (actors, was_in_time) = match report {
@@ -125,6 +130,7 @@ impl Node {
             }
             Err(_) => (Vec::new(), false),
         };
+        admin_door.stop().await;
         let closed = closed.lock().take();
         drop(lock);
         let lock_released = was_in_time && closed.is_some() && matches!(DirectoryLock::holder(home.root()), Ok(None));

@@ -140,7 +140,7 @@ impl Client {
         answer.get_mut("result").map(Value::take).ok_or_else(|| self.unexpected(method, "neither result nor error"))
     }
 
-    async fn send(&self, what: &str, request: http::Result<Request<Full<Bytes>>>) -> Result<(StatusCode, Bytes), ClientError> {
+    pub(crate) async fn send(&self, what: &str, request: http::Result<Request<Full<Bytes>>>) -> Result<(StatusCode, Bytes), ClientError> {
         let request = request.map_err(|error| self.unexpected(what, error))?;
         let exchange = async {
             let response = self.http.request(request).await.map_err(|error| self.unreachable(&error))?;
@@ -157,7 +157,7 @@ impl Client {
         ClientError::Unreachable { authority: self.authority.clone(), reason: root }
     }
 
-    fn unexpected(&self, what: &str, found: impl fmt::Display) -> ClientError {
+    pub(crate) fn unexpected(&self, what: &str, found: impl fmt::Display) -> ClientError {
         ClientError::Unexpected { authority: self.authority.clone(), what: what.to_owned(), found: found.to_string() }
     }
 }

@@ -5,6 +5,8 @@
 //!   config/genesis.json     what the network decided
 //!   keys/node.key           identity on the network         mode 0600
 //!   keys/validator.key      consensus key, if any           mode 0600
+//!   admin.token             opens the admin listener         mode 0600
+//!   admin.json              where that is, while a node runs
 //!   data/<chain>/           db, wal, signing, blobs, peers  one set for each chain
 //!   data/last-shutdown.json, data/stuck-*.json              how the last processes ended
 //!   LOCK                    held by the process that runs on this home
@@ -92,6 +94,16 @@ impl Home {
 
     pub fn lock_file(&self) -> PathBuf {
         self.root.join("LOCK")
+    }
+
+    /// What opens the admin listener.
+    pub fn admin_token_file(&self) -> PathBuf {
+        self.root.join("admin.token")
+    }
+
+    /// Where the admin listener is, while a node runs.
+    pub fn admin_file(&self) -> PathBuf {
+        self.root.join("admin.json")
     }
 
     /// Report of the last ordered stop.

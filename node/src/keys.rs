@@ -21,6 +21,14 @@ pub fn generate() -> SecretKey {
 pub fn write(path: &Path, key: &SecretKey) -> Result<(), Failure> {
     let mut bytes = key.expose();
     let mut text = format!("0x{}\n", hex::encode(bytes));
+    let written = write_private("writing a key", path, &text);
+    bytes.zeroize();
+    text.zeroize();
+    written
+}
+
+/// Writes a new file that only its owner can read, whole or not at all; one that is there is never overwritten.
+pub(crate) fn write_private(doing: &str, path: &Path, text: &str) -> Result<(), Failure> {
     let beside = path.with_extension("new");
     let attempt = || {
         let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
@@ -32,12 +40,10 @@ pub fn write(path: &Path, key: &SecretKey) -> Result<(), Failure> {
     let written = attempt();
     // If it stays behind, the next key written here replaces it.
     let _ = fs::remove_file(&beside);
-    bytes.zeroize();
-    text.zeroize();
     written.map_err(|error| {
-        let failure = Failure::unwritten("writing a key", path, &error);
+        let failure = Failure::unwritten(doing, path, &error);
         let is_there = error.kind() == io::ErrorKind::AlreadyExists;
-        if is_there { failure.remedy("a key is never overwritten; move the old file away first") } else { failure }
+        if is_there { failure.remedy("it is never overwritten; move the old file away first") } else { failure }
     })
 }
 
@@ -51,18 +57,24 @@ pub fn ensure(path: &Path, key: &SecretKey) -> Result<(), Failure> {
 
 /// Reads a key file; refuses one that others can read or change.
 pub fn read(path: &Path) -> Result<SecretKey, Failure> {
-    let shown = path.display();
-    let metadata = fs::metadata(path)
-        .map_err(|error| Failure::io("reading a key", path, &error).remedy("make one with `axolotl keys new`, or put your key file there"))?;
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        let failure = Failure::config(format!("the key can be read or changed by others (mode {mode:04o})")).at(shown.to_string());
-        return Err(failure.remedy(format!("chmod 600 {shown}")));
-    }
-    let mut text = fs::read_to_string(path).map_err(|error| Failure::io("reading a key", path, &error))?;
+    let mut text = read_private("key", path, "make one with `axolotl keys new`, or put your key file there")?;
     let key = text.parse::<SecretKey>();
     text.zeroize();
-    key.map_err(|error| Failure::config(error.to_string()).at(shown.to_string()).remedy("restore the file from your backup; nothing was changed"))
+    let damaged = |error: primitives::MalformedKey| Failure::config(error.to_string()).at(path.display().to_string());
+    key.map_err(|error| damaged(error).remedy("restore the file from your backup; nothing was changed"))
+}
+
+/// Reads the file of a secret, here a `what`; refuses one that others can read or change. `missing` is what to do when there is none.
+pub(crate) fn read_private(what: &str, path: &Path, missing: &str) -> Result<String, Failure> {
+    let shown = path.display();
+    let unread = |error: std::io::Error| Failure::io(&format!("reading the {what}"), path, &error);
+    let metadata = fs::metadata(path).map_err(|error| unread(error).remedy(missing))?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let failure = Failure::config(format!("the {what} can be read or changed by others (mode {mode:04o})")).at(shown.to_string());
+        return Err(failure.remedy(format!("chmod 600 {shown}")));
+    }
+    fs::read_to_string(path).map_err(unread)
 }
 
 /// As [`read`], or none when there is no such file.

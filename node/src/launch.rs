@@ -188,6 +188,7 @@ impl NetworkFile {
             rpc: format!("http://{}", launch.config.rpc.listen),
             p2p: format!("{}@{}", launch.node_id(), launch.config.p2p.listen),
             metrics: format!("http://{}/metrics", launch.config.metrics.listen),
+            admin: format!("http://{}", launch.config.admin.listen),
             home: launch.home.root().to_owned(),
         };
         Self {
@@ -248,7 +249,12 @@ fn placed(request: &Request) -> Result<Placing, Failure> {
 /// Flags that move each configured port by `by`.
 fn shifted(sources: &Sources, by: u16) -> Result<Vec<Override>, Failure> {
     let config = resolve(sources)?.config;
-    let doors = [("rpc.listen", config.rpc.listen), ("p2p.listen", config.p2p.listen), ("metrics.listen", config.metrics.listen)];
+    let doors = [
+        ("rpc.listen", config.rpc.listen),
+        ("p2p.listen", config.p2p.listen),
+        ("metrics.listen", config.metrics.listen),
+        ("admin.listen", config.admin.listen),
+    ];
     let moved = |(path, mut address): (&str, std::net::SocketAddr)| {
         let port = address.port().checked_add(by).ok_or_else(|| {
             let failure = Failure::new(ExitCode::Usage, format!("port {} cannot be moved by {by}", address.port())).at(path);

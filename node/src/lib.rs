@@ -9,8 +9,10 @@
 //!                    v
 //!                  run                   the runtime and the trees, until told to stop
 //!   telemetry, terminal, client          what others see of it
+//!   admin                                what the operator does to its actors
 //! ```
 
+pub mod admin;
 pub mod boot;
 pub mod cli;
 pub mod client;
@@ -29,6 +31,7 @@ pub mod network;
 pub mod ports;
 mod probes;
 pub mod run;
+mod server;
 pub mod telemetry;
 pub mod terminal;
 mod tree;

@@ -17,12 +17,13 @@ pub struct Listeners {
     pub rpc: TcpListener,
     pub p2p: TcpListener,
     pub metrics: TcpListener,
+    pub admin: TcpListener,
 }
 
 impl Listeners {
-    /// Opens all three doors of `node`, or says of every one that is taken who has it.
+    /// Opens all doors of `node`, or says of every one that is taken who has it.
     pub fn open(node: &str, config: &Config) -> Result<Self, Failure> {
-        let doors = [("RPC", config.rpc.listen), ("P2P", config.p2p.listen), ("metrics", config.metrics.listen)];
+        let doors = [("RPC", config.rpc.listen), ("P2P", config.p2p.listen), ("metrics", config.metrics.listen), ("admin", config.admin.listen)];
         let mut open = Vec::new();
         let mut shut = Vec::new();
         for (what, address) in doors {
@@ -31,28 +32,28 @@ impl Listeners {
                 Err(error) => shut.push((what, address, error)),
             }
         }
-        match <[TcpListener; 3]>::try_from(open) {
-            Ok([rpc, p2p, metrics]) => Ok(Self { rpc, p2p, metrics }),
+        match <[TcpListener; 4]>::try_from(open) {
+            Ok([rpc, p2p, metrics, admin]) => Ok(Self { rpc, p2p, metrics, admin }),
             Err(_) => Err(refusal(node, &shut)),
         }
     }
 
-    /// Three doors on loopback, wherever there is room.
+    /// Doors on loopback, wherever there is room.
     pub fn free() -> Result<Self, Failure> {
         let door = || bind((Ipv4Addr::LOCALHOST, 0).into()).map_err(|error| Failure::runtime(format!("no free port on loopback: {error}")));
-        Ok(Self { rpc: door()?, p2p: door()?, metrics: door()? })
+        Ok(Self { rpc: door()?, p2p: door()?, metrics: door()?, admin: door()? })
     }
 
     /// The ports that were found.
     pub fn ports(&self) -> Result<Ports, Failure> {
         let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
-        let ports = || Ok(Ports { rpc: port(&self.rpc)?, p2p: port(&self.p2p)?, metrics: port(&self.metrics)? });
+        let ports = || Ok(Ports { rpc: port(&self.rpc)?, p2p: port(&self.p2p)?, metrics: port(&self.metrics)?, admin: port(&self.admin)? });
         ports().map_err(|error: io::Error| Failure::runtime(format!("a bound socket has no address: {error}")))
     }
 
     /// Flags that configure a node for these doors.
     pub fn overrides(&self) -> Vec<Override> {
-        let doors = [("rpc.listen", &self.rpc), ("p2p.listen", &self.p2p), ("metrics.listen", &self.metrics)];
+        let doors = [("rpc.listen", &self.rpc), ("p2p.listen", &self.p2p), ("metrics.listen", &self.metrics), ("admin.listen", &self.admin)];
         let address = doors.into_iter().filter_map(|(path, listener)| Some((path, listener.local_addr().ok()?)));
         address.map(|(path, address)| Override { path: path.into(), value: address.to_string(), flag: "--port-offset any".into() }).collect()
     }
@@ -116,7 +117,7 @@ mod tests {
 
     fn config(rpc: u16) -> Config {
         let set = |path: &str, port: u16| Override { path: path.into(), value: format!("127.0.0.1:{port}"), flag: "test".into() };
-        let flags = vec![set("rpc.listen", rpc), set("p2p.listen", 0), set("metrics.listen", 0)];
+        let flags = vec![set("rpc.listen", rpc), set("p2p.listen", 0), set("metrics.listen", 0), set("admin.listen", 0)];
         resolve(&Sources { flags, ..Sources::default() }).unwrap().config
     }
 

@@ -100,6 +100,7 @@ pub fn placement(members: &[Member], index: usize, ports: &[Ports]) -> Vec<(&'st
         ("p2p.listen", listen(ports[index].p2p)),
         ("p2p.peers", Value::List(peers)),
         ("metrics.listen", listen(ports[index].metrics)),
+        ("admin.listen", listen(ports[index].admin)),
     ]
 }
 
@@ -132,6 +133,9 @@ pub struct NodeEntry {
     pub rpc: String,
     pub p2p: String,
     pub metrics: String,
+    /// The admin listener; its token is in the home.
+    #[serde(default)]
+    pub admin: String,
     pub home: PathBuf,
 }
 

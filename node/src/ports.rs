@@ -5,14 +5,15 @@
 //! | RPC       | 3030            | 3030 + 10 x i   |
 //! | P2P       | 4130            | 4130 + 10 x i   |
 //! | metrics   | 9090            | 9090 + 10 x i   |
+//! | admin     | 3039            | 3039 + 10 x i   |
 //!
-//! 3039 + 10 x i stays free for administration. An offset is added to all of them.
+//! An offset is added to all of them.
 
 use std::{collections::HashMap, fmt, str::FromStr};
 
 use crate::exit::{ExitCode, Failure};
 
-const FIRST: Ports = Ports { rpc: 3_030, p2p: 4_130, metrics: 9_090 };
+const FIRST: Ports = Ports { rpc: 3_030, p2p: 4_130, metrics: 9_090, admin: 3_039 };
 const STEP: usize = 10;
 
 /// The ports of one node.
@@ -21,6 +22,7 @@ pub struct Ports {
     pub rpc: u16,
     pub p2p: u16,
     pub metrics: u16,
+    pub admin: u16,
 }
 
 /// How far ports are moved from their usual places.
@@ -43,13 +45,19 @@ impl Ports {
         };
         let ports = ports.ok_or_else(crowded)?;
         let mut users = HashMap::new();
-        let is_shared = ports.iter().flat_map(|ports| [ports.rpc, ports.p2p, ports.metrics]).any(|port| users.insert(port, ()).is_some());
+        let is_shared = ports.iter().flat_map(Self::all).any(|port| users.insert(port, ()).is_some());
         if is_shared { Err(crowded()) } else { Ok(ports) }
+    }
+
+    /// Every one of them.
+    pub fn all(&self) -> [u16; 4] {
+        [self.rpc, self.p2p, self.metrics, self.admin]
     }
 
     fn moved(self, by: usize) -> Option<Self> {
         let by = u16::try_from(by).ok()?;
-        Some(Self { rpc: self.rpc.checked_add(by)?, p2p: self.p2p.checked_add(by)?, metrics: self.metrics.checked_add(by)? })
+        let moved = |port: u16| port.checked_add(by);
+        Some(Self { rpc: moved(self.rpc)?, p2p: moved(self.p2p)?, metrics: moved(self.metrics)?, admin: moved(self.admin)? })
     }
 }
 
@@ -81,9 +89,9 @@ mod tests {
     #[test]
     fn each_validator_stands_ten_ports_further_and_an_offset_moves_all() {
         let ports = Ports::of_network(4, 0).unwrap();
-        assert_eq!(ports[0], Ports { rpc: 3_030, p2p: 4_130, metrics: 9_090 });
-        assert_eq!(ports[3], Ports { rpc: 3_060, p2p: 4_160, metrics: 9_120 });
-        assert_eq!(Ports::of_network(2, 100).unwrap()[1], Ports { rpc: 3_140, p2p: 4_240, metrics: 9_200 });
+        assert_eq!(ports[0], Ports { rpc: 3_030, p2p: 4_130, metrics: 9_090, admin: 3_039 });
+        assert_eq!(ports[3], Ports { rpc: 3_060, p2p: 4_160, metrics: 9_120, admin: 3_069 });
+        assert_eq!(Ports::of_network(2, 100).unwrap()[1], Ports { rpc: 3_140, p2p: 4_240, metrics: 9_200, admin: 3_149 });
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub fn free_ports(count: usize, random: &mut impl Rng) -> anyhow::Result<Vec<Por
     for _ in 0..MAX_TRIES {
         let ports = Ports::of_network(count, random.random_range(OFFSETS)).map_err(|failure| anyhow::anyhow!("{failure}"))?;
         let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-        if ports.iter().flat_map(|ports| [ports.rpc, ports.p2p, ports.metrics]).all(is_free) {
+        if ports.iter().flat_map(Ports::all).all(is_free) {
             return Ok(ports);
         }
     }

@@ -49,6 +49,8 @@ pub enum Command {
     Status(Remote),
     /// Wait until a running node has reached a height
     Wait(Wait),
+    /// Show the actors of a running node, restart them, make them fail
+    Actors(Actors),
     /// Send transactions to a running network and measure what becomes of them
     Load(Load),
     /// Make or show keys
@@ -91,6 +93,9 @@ pub struct Localnet {
     /// One process for each validator
     #[arg(long)]
     pub processes: bool,
+    /// Let `axolotl actors` make actors fail: sets chaos.enabled
+    #[arg(long)]
+    pub chaos: bool,
     /// Delete the chain and begin anew; sign states are archived in the homes, keys and configurations stay
     #[arg(long)]
     pub fresh_start: bool,
@@ -222,6 +227,70 @@ pub struct Wait {
     /// Give up after this long, as in 30s
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
     pub timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+pub struct Actors {
+    /// Show this actor in detail, as in mempool or p2p.gossip; without it, the whole tree
+    #[arg(value_name = "PATH")]
+    pub path: Option<String>,
+    #[command(subcommand)]
+    pub command: Option<ActorsCommand>,
+    #[command(flatten)]
+    pub node: AdminNode,
+}
+
+/// The node whose actors are meant.
+#[derive(Debug, Args)]
+pub struct AdminNode {
+    /// Home of the node, or directory of a localnet
+    #[arg(long, value_name = "DIR", env = "AXOLOTL_HOME", default_value = "./axolotl-localnet", global = true)]
+    pub home: PathBuf,
+    /// Which validator of a localnet; validator-0 if not given
+    #[arg(long, value_name = "NAME", global = true)]
+    pub node: Option<String>,
+    /// Address of the admin listener, if not as the home has it
+    #[arg(long, value_name = "URL", global = true)]
+    pub admin: Option<String>,
+    /// The token of that listener
+    #[arg(long, value_name = "FILE", global = true)]
+    pub token_file: Option<PathBuf>,
+    /// How data is printed
+    #[arg(long, env = "AXOLOTL_OUTPUT", default_value = "text", global = true)]
+    pub output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ActorsCommand {
+    /// Show what happens: the tree on a terminal, one line for each event elsewhere
+    Watch,
+    /// Let an actor panic (chaos.enabled)
+    Panic(Provoke),
+    /// Let an actor return an error (chaos.enabled)
+    Error(Provoke),
+    /// Let an actor hang, until it is replaced or for a time (chaos.enabled)
+    Hang(Provoke),
+    /// Let an actor block its thread; for 5s if not said otherwise (chaos.enabled)
+    Block(Provoke),
+    /// Let an actor handle a message late; by 1s if not said otherwise (chaos.enabled)
+    Delay(Provoke),
+    /// Take back faults that have not struck yet
+    Clear { path: String },
+}
+
+#[derive(Debug, Args)]
+pub struct Provoke {
+    /// The actor, as `axolotl actors` names it
+    pub path: String,
+    /// The message it strikes in; whichever comes next if not given
+    #[arg(long, value_name = "NAME")]
+    pub message: Option<String>,
+    /// How long it lasts, as in 2s
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub lasts: Option<Duration>,
+    /// Show what happens until the actor is back
+    #[arg(long)]
+    pub watch: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -398,6 +467,7 @@ impl Command {
             Self::Testnet(Testnet::Init(arguments)) => Format { output: arguments.format },
             Self::Status(node) => node.format,
             Self::Wait(arguments) => arguments.node.format,
+            Self::Actors(arguments) => Format { output: arguments.node.output },
             Self::Load(arguments) => arguments.format,
             Self::Keys(Keys::New(KeysNew { format, .. }) | Keys::Show { format, .. }) => *format,
             Self::Genesis(Genesis::New(GenesisNew { format, .. })) => *format,
@@ -431,6 +501,7 @@ mod tests {
         for line in [
             "localnet",
             "localnet --validators 7 --block-interval 250ms --empty-block-interval 1s --port-offset any --data-dir x --processes --fresh-start",
+            "localnet --chaos",
             "localnet --port-offset 100 --print-initial-state --output json",
             "init --home h",
             "testnet init -v 5 --output d --format json",
@@ -439,6 +510,13 @@ mod tests {
             "start --home h --genesis-file g --set rpc.listen=127.0.0.1:1 --set p2p.json=true",
             "status --output json",
             "wait --height 3 --timeout 30s",
+            "actors",
+            "actors mempool",
+            "actors watch --home h --output json",
+            "actors --home h --node validator-2 p2p.gossip",
+            "actors panic mempool --watch --node validator-2",
+            "actors --home h hang consensus --message Deliver --for 2s",
+            "actors block p2p.gossip.session/7 --admin http://127.0.0.1:3039 --token-file t",
             "load",
             "load --rpc http://127.0.0.1:3030,http://127.0.0.1:3040 --tx-rate max --duration 30s --kind erc20 --accounts 100 --batch 20",
             "load --tx-rate 0.5 --key k --in-flight 8 --window 100 --settle 1m --fee-cap 50 --chain-id 1337 --output json",
@@ -474,6 +552,8 @@ mod tests {
             "wait --height x",
             "wait --height 1 --timeout 5",
             "localnet --port-offset -1",
+            "actors panic",
+            "actors hang mempool --for 2",
             "load --tx-rate 0",
             "load --accounts 0",
             "load --kind mint",

@@ -86,7 +86,7 @@ pub fn testnet(arguments: &TestnetInit, printer: &mut Printer<'_>) -> Result<(),
         .zip(&ports)
         .map(|((member, home), ports)| {
             json!({ "name": member.name, "home": home.root(), "validator": member.validator_key.address(), "node_id": member.node_id(),
-                    "rpc": ports.rpc, "p2p": ports.p2p, "metrics": ports.metrics })
+                    "rpc": ports.rpc, "p2p": ports.p2p, "metrics": ports.metrics, "admin": ports.admin })
         })
         .collect();
     let tolerance = genesis_file::fault_tolerance(&genesis.validators);

@@ -1,5 +1,6 @@
 //! From a command line to what it asks for.
 
+mod actors;
 pub mod arguments;
 mod complaint;
 mod configuration;
@@ -23,6 +24,7 @@ use self::{
     printer::Printer,
 };
 use crate::{
+    config::Override,
     exit::{ExitCode, Failure},
     launch, localnet,
     network::NetworkFile,
@@ -59,6 +61,7 @@ pub fn run(arguments: Vec<OsString>, environment: Vec<(String, String)>, out: &m
         Command::Init(arguments) => make::home(&arguments, &mut printer)?,
         Command::Testnet(Testnet::Init(arguments)) => make::testnet(&arguments, &mut printer)?,
         Command::Status(node) => block_on(observe::status(&node, &mut printer))?,
+        Command::Actors(arguments) => block_on(actors::run(&arguments, &mut printer))?,
         Command::Wait(arguments) => block_on(observe::wait(&arguments, &mut printer))?,
         Command::Load(arguments) => block_on_threads(load::run(&arguments, &mut printer))?,
         Command::Keys(command) => make::keys(&command, &mut printer)?,
@@ -81,6 +84,7 @@ fn run_localnet(arguments: arguments::Localnet, environment: Vec<(String, String
         return Ok(ExitCode::Done);
     }
     let service = Service::of(&environment);
+    let chaos = arguments.chaos.then(|| Override { path: "chaos.enabled".into(), value: "true".into(), flag: "--chaos".into() });
     let net = localnet::prepare(&localnet::Request {
         directory: arguments.data_dir,
         validators: arguments.validators,
@@ -89,7 +93,7 @@ fn run_localnet(arguments: arguments::Localnet, environment: Vec<(String, String
         port_offset: arguments.port_offset,
         fresh_start: arguments.fresh_start,
         environment,
-        flags: arguments.settings.set,
+        flags: chaos.into_iter().chain(arguments.settings.set).collect(),
     })?;
     printer.note(&terminal::fresh_start(&net.fresh));
     printer.print(&NetworkFile::of(&net.nodes), || terminal::banner(&Banner::of(&net)))?;

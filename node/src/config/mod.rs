@@ -32,6 +32,7 @@ pub struct Config {
     pub rpc: Rpc,
     pub p2p: P2p,
     pub metrics: Metrics,
+    pub admin: Admin,
     pub signing: Signing,
     pub telemetry: Telemetry,
     pub shutdown: Shutdown,
@@ -73,6 +74,13 @@ pub struct P2p {
 
 #[derive(Clone, Debug)]
 pub struct Metrics {
+    pub listen: SocketAddr,
+}
+
+/// What changes the node, for its operator only.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Always a loopback address.
     pub listen: SocketAddr,
 }
 

@@ -8,7 +8,9 @@ use storage::Retention;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
-use super::{Chain, Chaos, Config, History, LogFormat, Metrics, Mistake, OnMissing, P2p, Rpc, Setting, Shutdown, Signing, Storage, Telemetry, Value};
+use super::{
+    Admin, Chain, Chaos, Config, History, LogFormat, Metrics, Mistake, OnMissing, P2p, Rpc, Setting, Shutdown, Signing, Storage, Telemetry, Value,
+};
 
 /// Reads key by key; a value that is wrong is replaced by a harmless one, because the whole is refused anyway.
 pub(super) struct Reader<'a> {
@@ -46,6 +48,7 @@ impl Reader<'_> {
                 json: self.is_on("p2p.json"),
             },
             metrics: Metrics { listen: self.socket("metrics.listen") },
+            admin: Admin { listen: self.loopback("admin.listen") },
             signing: Signing { on_missing: self.on_missing("signing.on_missing") },
             telemetry: Telemetry {
                 otlp_endpoint: self.endpoint("telemetry.otlp_endpoint"),
@@ -98,6 +101,17 @@ impl Reader<'_> {
     fn socket(&mut self, path: &str) -> SocketAddr {
         let remedy = "must be an IP address with a port, as in \"127.0.0.1:3030\"";
         self.parse(path, |text| SocketAddr::from_str(text).ok(), remedy, SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// A listener that nobody but this machine may reach.
+    fn loopback(&mut self, path: &str) -> SocketAddr {
+        let address = self.socket(path);
+        if !address.ip().to_canonical().is_loopback() {
+            let remedy =
+                "must be a loopback address, as in \"127.0.0.1:3039\": whoever reaches it changes the node; from elsewhere use an SSH tunnel";
+            self.refuse(path, &self.text(path).to_owned(), remedy);
+        }
+        address
     }
 
     fn list(&self, path: &str) -> Vec<String> {
@@ -204,7 +218,7 @@ impl Reader<'_> {
     }
 
     fn refuse_shared_ports(&mut self) {
-        let paths = ["rpc.listen", "p2p.listen", "metrics.listen"];
+        let paths = ["rpc.listen", "p2p.listen", "metrics.listen", "admin.listen"];
         for (number, path) in paths.iter().enumerate() {
             let text = self.text(path).to_owned();
             let is_fixed = text.parse::<SocketAddr>().is_ok_and(|address| address.port() != 0);

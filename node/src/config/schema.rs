@@ -64,6 +64,12 @@ pub const KEYS: &[Key] = &[
     key("p2p.json", Kind::Flag, "false", "Also offer the JSON codec, for people and tools. A dev network always does."),
     key("metrics.listen", Kind::Text, "\"127.0.0.1:9090\"", "Where Prometheus fetches /metrics."),
     key(
+        "admin.listen",
+        Kind::Text,
+        "\"127.0.0.1:3039\"",
+        "Where `axolotl actors` reaches this node; a loopback address only. The token is in admin.token of the home.",
+    ),
+    key(
         "signing.on_missing",
         Kind::Text,
         "\"auto\"",

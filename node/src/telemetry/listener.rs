@@ -1,29 +1,24 @@
 //! `/metrics` and `/livez` on a port of their own, so that a node whose API is suspended is still seen.
 
-use std::{convert::Infallible, net::TcpListener, time::Duration};
+use std::{net::TcpListener, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::body::Incoming;
 use tokio::{
-    net::TcpStream,
     sync::{oneshot, watch},
-    task::{JoinHandle, JoinSet},
+    task::JoinHandle,
 };
 
 use super::Scrape;
-use crate::exit::Failure;
+use crate::{
+    exit::Failure,
+    server::{Answer, serve},
+};
 
 const MAX_CONNECTIONS: usize = 16;
-/// A request's headers must be here after this long; an idle connection is closed then.
-const RECEIVE_LIMIT: Duration = Duration::from_secs(10);
-/// A connection lives at most this long, so that a reader who never reads cannot keep it.
-const CONNECTION_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(2);
-/// After an error of `accept`, as when descriptors run out.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The open door; [`MetricsDoor::stop`] closes it and waits.
 #[derive(Debug)]
@@ -37,7 +32,7 @@ impl MetricsDoor {
     pub fn open(listener: TcpListener, scrape: Scrape) -> Result<Self, Failure> {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| Failure::runtime(format!("metrics cannot be served: {error}")))?;
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(accept(listener, scrape, stopped));
+        let task = tokio::spawn(serve("metrics", listener, MAX_CONNECTIONS, scrape, stopped));
         Ok(Self { stop, task })
     }
 
@@ -51,45 +46,10 @@ impl MetricsDoor {
     }
 }
 
-async fn accept(listener: tokio::net::TcpListener, scrape: Scrape, mut stopped: oneshot::Receiver<()>) {
-    let (closing, closed) = watch::channel(false);
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            _ = &mut stopped => break,
-            Some(_) = connections.join_next() => {}
-            accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
-                Ok((stream, _)) => drop(connections.spawn(converse(stream, scrape.clone(), closed.clone()))),
-                Err(error) => {
-                    tracing::warn!(%error, "a metrics connection was not accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            },
-        }
+impl Answer for Scrape {
+    async fn answer(self, request: Request<Incoming>, _closing: watch::Receiver<bool>) -> Response<Full<Bytes>> {
+        answer(&request, &self)
     }
-    drop(listener);
-    // The receivers live in the connections; with none left there is nobody to tell.
-    let _ = closing.send(true);
-    while connections.join_next().await.is_some() {}
-}
-
-async fn converse(stream: TcpStream, scrape: Scrape, mut closed: watch::Receiver<bool>) {
-    let service = service_fn(move |request| {
-        let response = answer(&request, &scrape);
-        async move { Ok::<_, Infallible>(response) }
-    });
-    let connection =
-        http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(RECEIVE_LIMIT).serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    let whole = async {
-        tokio::select! {
-            ended = &mut connection => return ended,
-            _ = closed.wait_for(|closed| *closed) => connection.as_mut().graceful_shutdown(),
-        }
-        connection.await
-    };
-    // A client that misbehaves or leaves is no event of ours.
-    let _ = tokio::time::timeout(CONNECTION_LIMIT, whole).await;
 }
 
 fn answer(request: &Request<Incoming>, scrape: &Scrape) -> Response<Full<Bytes>> {
@@ -111,6 +71,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::{client::Client, config, telemetry::Metrics};
+    use tokio::net::TcpStream;
 
     async fn door() -> (MetricsDoor, Client, Metrics) {
         let config = config::resolve(&config::Sources::default()).unwrap().config.telemetry;

@@ -49,7 +49,9 @@ fn a_port_in_use_names_the_port_the_validator_the_process_and_the_remedy() {
     let directory = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let line = format!("localnet -v 1 --set rpc.listen=127.0.0.1:{port} --set p2p.listen=127.0.0.1:0 --set metrics.listen=127.0.0.1:0");
+    let line = format!(
+        "localnet -v 1 --set rpc.listen=127.0.0.1:{port} --set p2p.listen=127.0.0.1:0 --set metrics.listen=127.0.0.1:0 --set admin.listen=127.0.0.1:0"
+    );
     let holder = format!("validator-0, RPC 127.0.0.1:{port}: held by pid {}", std::process::id());
     check(&line, directory.path(), 1, &[&format!("port {port} is in use"), &holder, "--port-offset any"]);
 }

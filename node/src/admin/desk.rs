@@ -1,0 +1,90 @@
+//! Carries out what was asked, against the tree of one node.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use supervision::{ChildSnapshot, Event, Events, FaultInjection, Faults, InjectError, Running, Snapshot, Snapshots};
+use tokio::sync::watch;
+
+use super::{near, refusal::Refusal};
+
+/// Events shown with one actor.
+const LAST_EVENTS: usize = 20;
+
+/// What is read and done here; cheap to clone, good for the life of the tree.
+#[derive(Clone)]
+pub struct Desk {
+    snapshots: Snapshots,
+    events: Events,
+    faults: Faults,
+    is_chaos_enabled: bool,
+}
+
+/// The tree as it is now.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TreePage {
+    #[serde(flatten)]
+    pub tree: Snapshot,
+    /// Whether faults may be injected.
+    pub chaos_enabled: bool,
+}
+
+/// One actor, and what happened to it last, oldest first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ActorPage {
+    pub actor: ChildSnapshot,
+    pub events: Vec<Event>,
+}
+
+impl Desk {
+    pub fn of(running: &Running, is_chaos_enabled: bool) -> Self {
+        Self { snapshots: running.snapshots(), events: running.events(), faults: running.faults(), is_chaos_enabled }
+    }
+
+    pub(super) fn tree(&self) -> TreePage {
+        TreePage { tree: self.snapshots.take(), chaos_enabled: self.is_chaos_enabled }
+    }
+
+    pub(super) fn actor(&self, path: &str) -> Result<ActorPage, Refusal> {
+        let actor = self.snapshots.take().children.into_iter().find(|child| child.name == path).ok_or_else(|| self.unknown(path))?;
+        let mut events: Vec<_> = self.events.recent().into_iter().rev().filter(|event| event.child == path).take(LAST_EVENTS).collect();
+        events.reverse();
+        Ok(ActorPage { actor, events })
+    }
+
+    /// What happened after event number `after`, as far as the ring holds it. When nothing has, waits for something, but not
+    /// longer than `wait`, nor past the closing of the door.
+    pub(super) async fn events(&self, after: u64, wait: Duration, mut closing: watch::Receiver<bool>) -> Vec<Event> {
+        let mut news = self.events.subscribe();
+        let mut found: Vec<_> = std::iter::from_fn(|| news.try_next()).filter(|event| after < event.sequence).collect();
+        if found.is_empty() {
+            tokio::select! {
+                event = news.next() => found.push(event),
+                () = tokio::time::sleep(wait) => {}
+                _ = closing.wait_for(|closing| *closing) => {}
+            }
+            found.extend(std::iter::from_fn(|| news.try_next()));
+        }
+        found
+    }
+
+    pub(super) fn inject(&self, fault: FaultInjection) -> Result<FaultInjection, Refusal> {
+        self.faults.inject(fault.clone()).map_err(|error| match error {
+            InjectError::Disabled => Refusal::chaos_disabled(),
+            InjectError::Unknown(path) => self.unknown(&path),
+            other => Refusal::conflict(other.to_string()),
+        })?;
+        tracing::warn!(actor = fault.child, kind = ?fault.kind, on = ?fault.on, "a fault was injected by the operator");
+        Ok(fault)
+    }
+
+    /// Takes back the faults of an actor that have not struck yet.
+    pub(super) fn clear(&self, path: &str) -> Result<(), Refusal> {
+        if self.faults.clear(path) { Ok(()) } else { Err(self.unknown(path)) }
+    }
+
+    fn unknown(&self, path: &str) -> Refusal {
+        let tree = self.snapshots.take();
+        Refusal::not_found(near::unknown(path, tree.children.iter().map(|child| child.name.as_str())))
+    }
+}

@@ -1,0 +1,37 @@
+//! What changes a running node: a listener of its own, on loopback, for whoever can read the token in the home.
+//!
+//! | request                          | answer                                                                           |
+//! |----------------------------------|----------------------------------------------------------------------------------|
+//! | `GET /actors`                    | the tree as it is now                                                            |
+//! | `GET /actors/{path}`             | one actor, and what happened to it last                                          |
+//! | `GET /events?after=N&wait=5s`    | what happened after event `N`, one JSON object per line; waits for the first one |
+//! | `POST /actors/{path}/panic` ...  | a fault in the message it handles next; only with `chaos.enabled`                |
+//! | `POST /faults`                   | the same in full, as `supervision::FaultInjection` has it                        |
+//! | `DELETE /faults/{path}`          | takes back what has not struck yet                                               |
+//!
+//! Every request carries `Authorization: Bearer <token>`. Errors are `{"error":{"code":..,"message":..}}`.
+//!
+//! ```text
+//!   axolotl actors --> Client --HTTP, 127.0.0.1:3039--> AdminDoor --> guard --> Route --> Desk --> the tree
+//! ```
+//!
+//! The door has a thread of its own: it answers while the API is suspended, while the supervisor is stuck, and while every
+//! thread of the node's runtime is blocked.
+
+mod client;
+mod desk;
+mod door;
+mod guard;
+mod near;
+mod place;
+mod provocation;
+mod refusal;
+mod route;
+mod token;
+
+pub use client::{AdminClient, AdminError};
+pub use desk::{ActorPage, Desk, TreePage};
+pub use door::AdminDoor;
+pub use place::Place;
+pub use provocation::{Provocation, Wish};
+pub use token::Token;
