@@ -20,7 +20,7 @@ use crate::{
     launch::{self, Launch, Placing},
     listeners::Listeners,
     network::{self, Member, NetworkFile},
-    ports::{PortOffset, Ports},
+    ports::{self, PortOffset, Ports},
 };
 
 /// Validators of a network that does not say how many it wants.
@@ -230,7 +230,17 @@ fn open(request: &Request, members: &[Member]) -> Result<Vec<Launch>, Failure> {
 fn flags(request: &Request, members: &[Member], index: usize, moved: Option<&[Ports]>) -> Vec<Override> {
     let flag = request.port_offset.map_or(String::new(), |offset| format!("--port-offset {offset}"));
     let placement = moved.map_or(Vec::new(), |ports| network::overrides(&network::placement(members, index, ports), &flag));
-    placement.into_iter().chain(request.flags.iter().cloned()).collect()
+    let admin = if moved.is_none() { admin_beside_rpc(request, &home_of(request, index)) } else { None };
+    admin.into_iter().chain(placement).chain(request.flags.iter().cloned()).collect()
+}
+
+/// A home that was made before there was an admin listener does not place it: it stands beside the RPC of its validator then, as in new homes.
+fn admin_beside_rpc(request: &Request, home: &Home) -> Option<Override> {
+    let sources = Sources { file: Some((home.config_file(), home.read_config().ok()?)), environment: request.environment.clone(), flags: Vec::new() };
+    // What is wrong with the file is told when the home is opened.
+    let resolved = resolve(&sources).ok().filter(|resolved| resolved.settings["admin.listen"].origin == Origin::Default)?;
+    let port = resolved.config.rpc.listen.port().checked_add(ports::ADMIN_BESIDE_RPC)?;
+    Some(Override { path: "admin.listen".into(), value: format!("127.0.0.1:{port}"), flag: "localnet".into() })
 }
 
 fn refuse_mixed(nodes: &[Launch], genesis: &Genesis) -> Result<(), Failure> {

@@ -13,7 +13,10 @@ use std::{collections::HashMap, fmt, str::FromStr};
 
 use crate::exit::{ExitCode, Failure};
 
-const FIRST: Ports = Ports { rpc: 3_030, p2p: 4_130, metrics: 9_090, admin: 3_039 };
+/// How far the admin listener stands from the RPC of its node.
+pub const ADMIN_BESIDE_RPC: u16 = 9;
+
+const FIRST: Ports = Ports { rpc: 3_030, p2p: 4_130, metrics: 9_090, admin: 3_030 + ADMIN_BESIDE_RPC };
 const STEP: usize = 10;
 
 /// The ports of one node.

@@ -78,9 +78,10 @@ pub fn banner(banner: &Banner) -> String {
     }
     if let (Some(row), [_, second, ..]) = (banner.rows.first(), banner.accounts.as_slice()) {
         text.push_str(&format!(
-            "\nTry next\n  curl -s -H 'content-type: application/json' -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_blockNumber\",\"params\":[]}}' {rpc}\n  cast send --rpc-url {rpc} --private-key {key} {second} --value 1ether\n  curl -s {rpc}/health\n",
+            "\nTry next\n  curl -s -H 'content-type: application/json' -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_blockNumber\",\"params\":[]}}' {rpc}\n  cast send --rpc-url {rpc} --private-key {key} {second} --value 1ether\n  curl -s {rpc}/health\n  axolotl actors --home {network}\n",
             rpc = row.rpc,
             key = banner.first_key,
+            network = row.data.parent().unwrap_or(&row.data).display(),
         ));
     }
     text.push_str("\nCtrl-C stops in order. The same command resumes; --fresh-start begins anew.\n");
@@ -279,6 +280,7 @@ mod tests {
             "curl -s -H 'content-type: application/json' -d '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_blockNumber\",\"params\":[]}' http://127.0.0.1:3030\n",
             "cast send --rpc-url http://127.0.0.1:3030 --private-key 0xkey 0xB --value 1ether\n",
             "http://127.0.0.1:3030/health",
+            "axolotl actors --home axolotl-localnet\n",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }

@@ -8,7 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use supervision::{Event, FaultInjection};
 
-use super::{ActorPage, Provocation, Token, TreePage, Wish};
+use super::{ActorPage, Order, Provocation, Token, TreePage, Wish};
 use crate::{
     client::{Client, ClientError},
     exit::Failure,
@@ -56,6 +56,11 @@ impl AdminClient {
     /// Arms a fault.
     pub async fn inject(&self, fault: &FaultInjection) -> Result<(), AdminError> {
         self.ask::<Value>(Method::POST, "/faults", Some(fault)).await.map(drop)
+    }
+
+    /// Done when the supervisor has taken it; the events tell what comes of it.
+    pub async fn order(&self, path: &str, order: Order) -> Result<Value, AdminError> {
+        self.ask(Method::POST, &format!("/actors/{}/{}", encoded(path), order.name()), None::<()>).await
     }
 
     pub async fn provoke(&self, path: &str, what: Provocation, wish: &Wish) -> Result<Value, AdminError> {

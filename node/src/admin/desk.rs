@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use supervision::{ChildSnapshot, Event, Events, FaultInjection, Faults, InjectError, Running, Snapshot, Snapshots};
+use supervision::{ChildSnapshot, ControlError, Controls, Event, Events, FaultInjection, Faults, InjectError, Running, Snapshot, Snapshots};
 use tokio::sync::watch;
 
-use super::{near, refusal::Refusal};
+use super::{Order, near, refusal::Refusal};
 
 /// Events shown with one actor.
 const LAST_EVENTS: usize = 20;
+/// Who is named as the cause of what is ordered here.
+const OPERATOR: &str = "the operator";
 
 /// What is read and done here; cheap to clone, good for the life of the tree.
 #[derive(Clone)]
@@ -17,6 +19,7 @@ pub struct Desk {
     snapshots: Snapshots,
     events: Events,
     faults: Faults,
+    controls: Controls,
     is_chaos_enabled: bool,
 }
 
@@ -38,7 +41,7 @@ pub struct ActorPage {
 
 impl Desk {
     pub fn of(running: &Running, is_chaos_enabled: bool) -> Self {
-        Self { snapshots: running.snapshots(), events: running.events(), faults: running.faults(), is_chaos_enabled }
+        Self { snapshots: running.snapshots(), events: running.events(), faults: running.faults(), controls: running.controls(), is_chaos_enabled }
     }
 
     pub(super) fn tree(&self) -> TreePage {
@@ -66,6 +69,24 @@ impl Desk {
             found.extend(std::iter::from_fn(|| news.try_next()));
         }
         found
+    }
+
+    /// Done when the supervisor has taken the order; the events tell what comes of it.
+    pub(super) async fn order(&self, path: &str, order: Order) -> Result<(), Refusal> {
+        let done = match order {
+            Order::Restart => self.controls.restart(path, OPERATOR).await,
+            Order::Suspend => self.controls.suspend(path, OPERATOR).await,
+            Order::Resume => self.controls.resume(path).await,
+            Order::Kill => self.controls.kill(path, OPERATOR).await,
+        };
+        done.map_err(|error| match error {
+            ControlError::Disabled => Refusal::chaos_disabled(),
+            ControlError::Unknown(path) => self.unknown(&path),
+            ControlError::Deadline => Refusal::unavailable(error.to_string()),
+            ControlError::Refused { .. } | ControlError::Stopped => Refusal::conflict(error.to_string()),
+        })?;
+        tracing::warn!(actor = path, order = order.name(), "ordered by the operator");
+        Ok(())
     }
 
     pub(super) fn inject(&self, fault: FaultInjection) -> Result<FaultInjection, Refusal> {

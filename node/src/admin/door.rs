@@ -13,7 +13,7 @@ use tokio::{
     sync::{oneshot, watch},
 };
 
-use super::{Desk, Place, Token, guard, refusal::Refusal, route::Route};
+use super::{Deed, Desk, Place, Token, guard, refusal::Refusal, route::Route};
 use crate::{
     exit::Failure,
     server::{Answer, serve},
@@ -111,7 +111,10 @@ impl Clerk {
             Route::Tree => Ok(json_page(&self.desk.tree())),
             Route::Actor(path) => self.desk.actor(&path).map(|page| json_page(&page)),
             Route::Events { after, wait } => Ok(lines(&self.desk.events(after, wait, closing).await)),
-            Route::Provoke(path, what) => {
+            Route::Act(path, Deed::Order(order)) => {
+                self.desk.order(&path, order).await.map(|()| json_page(&json!({ "ordered": order.name(), "actor": path })))
+            }
+            Route::Act(path, Deed::Provoke(what)) => {
                 let wish = body(request).await?.unwrap_or_default();
                 self.desk.inject(what.fault(&path, &wish)).map(|fault| json_page(&json!({ "armed": fault })))
             }
@@ -163,3 +166,6 @@ fn response(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response<F
     }
     response
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@
 //! | `GET /actors`                    | the tree as it is now                                                            |
 //! | `GET /actors/{path}`             | one actor, and what happened to it last                                          |
 //! | `GET /events?after=N&wait=5s`    | what happened after event `N`, one JSON object per line; waits for the first one |
+//! | `POST /actors/{path}/restart`    | its message in hand is finished, then it is replaced; `suspend` and `resume` likewise |
+//! | `POST /actors/{path}/kill`       | it is ended without being asked; only with `chaos.enabled`                       |
 //! | `POST /actors/{path}/panic` ...  | a fault in the message it handles next; only with `chaos.enabled`                |
 //! | `POST /faults`                   | the same in full, as `supervision::FaultInjection` has it                        |
 //! | `DELETE /faults/{path}`          | takes back what has not struck yet                                               |
@@ -19,6 +21,7 @@
 //! thread of the node's runtime is blocked.
 
 mod client;
+mod deed;
 mod desk;
 mod door;
 mod guard;
@@ -30,6 +33,7 @@ mod route;
 mod token;
 
 pub use client::{AdminClient, AdminError};
+pub use deed::{Deed, Order};
 pub use desk::{ActorPage, Desk, TreePage};
 pub use door::AdminDoor;
 pub use place::Place;

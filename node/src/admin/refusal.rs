@@ -54,6 +54,11 @@ impl Refusal {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
     }
 
+    /// Nobody took the request in time; it may be sent again.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
+    }
+
     pub fn to_json(&self) -> Value {
         json!({ "error": { "code": self.code, "message": self.message } })
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::{Provocation, refusal::Refusal};
+use super::{Deed, refusal::Refusal};
 
 /// How long a question for events may wait.
 const MAX_WAIT: Duration = Duration::from_secs(30);
@@ -20,7 +20,7 @@ pub(super) enum Route {
         after: u64,
         wait: Duration,
     },
-    Provoke(String, Provocation),
+    Act(String, Deed),
     Inject,
     Clear(String),
 }
@@ -48,12 +48,11 @@ impl Route {
 
     fn deed(deed: &str) -> Result<Self, Refusal> {
         let known = || {
-            let names: Vec<_> = Provocation::ALL.iter().map(|what| what.name()).collect();
+            let names: Vec<_> = Deed::all().map(Deed::name).collect();
             Refusal::not_found(format!("POST /actors/{{path}}/ takes {}", names.join(", ")))
         };
         let (actor, what) = deed.rsplit_once('/').ok_or_else(known)?;
-        let provocation = Provocation::ALL.into_iter().find(|provocation| provocation.name() == what).ok_or_else(known)?;
-        Ok(Self::Provoke(decoded(actor)?, provocation))
+        Ok(Self::Act(decoded(actor)?, Deed::named(what).ok_or_else(known)?))
     }
 
     fn events(query: &str) -> Result<Self, Refusal> {
@@ -96,6 +95,7 @@ fn decoded(text: &str) -> Result<String, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::{Order, Provocation};
     use http::StatusCode;
 
     fn parsed(line: &str) -> Result<Route, StatusCode> {
@@ -114,8 +114,9 @@ mod tests {
             ("GET /actors/mempool", Route::Actor("mempool".into())),
             ("GET /actors/p2p.gossip.session/7", Route::Actor(session.clone())),
             ("GET /actors/p2p.gossip.session%2F7", Route::Actor(session.clone())),
-            ("POST /actors/mempool/panic", Route::Provoke("mempool".into(), Provocation::Panic)),
-            ("POST /actors/p2p.gossip.session/7/block", Route::Provoke(session.clone(), Provocation::Block)),
+            ("POST /actors/mempool/panic", Route::Act("mempool".into(), Deed::Provoke(Provocation::Panic))),
+            ("POST /actors/mempool/restart", Route::Act("mempool".into(), Deed::Order(Order::Restart))),
+            ("POST /actors/p2p.gossip.session/7/block", Route::Act(session.clone(), Deed::Provoke(Provocation::Block))),
             ("POST /faults", Route::Inject),
             ("DELETE /faults/p2p.gossip.session/7", Route::Clear(session)),
             ("GET /events", Route::Events { after: 0, wait: Duration::ZERO }),

@@ -264,6 +264,14 @@ pub struct AdminNode {
 pub enum ActorsCommand {
     /// Show what happens: the tree on a terminal, one line for each event elsewhere
     Watch,
+    /// Let an actor finish the message in hand, then replace it
+    Restart(Ordered),
+    /// Let an actor, and those that need it, handle nothing until it is resumed
+    Suspend { path: String },
+    /// Let a suspended actor go on
+    Resume { path: String },
+    /// End an actor as a crash would (chaos.enabled)
+    Kill(Ordered),
     /// Let an actor panic (chaos.enabled)
     Panic(Provoke),
     /// Let an actor return an error (chaos.enabled)
@@ -276,6 +284,22 @@ pub enum ActorsCommand {
     Delay(Provoke),
     /// Take back faults that have not struck yet
     Clear { path: String },
+}
+
+#[derive(Debug, Args)]
+pub struct Ordered {
+    /// The actor, as `axolotl actors` names it
+    pub path: String,
+    /// Show what happens until the actor is back
+    #[arg(long)]
+    pub watch: bool,
+}
+
+impl Ordered {
+    /// Without waiting for anything.
+    pub fn only(path: &str) -> Self {
+        Self { path: path.to_owned(), watch: false }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -514,6 +538,10 @@ mod tests {
             "actors mempool",
             "actors watch --home h --output json",
             "actors --home h --node validator-2 p2p.gossip",
+            "actors kill mempool --watch",
+            "actors restart mempool",
+            "actors suspend mempool",
+            "actors resume mempool",
             "actors panic mempool --watch --node validator-2",
             "actors --home h hang consensus --message Deliver --for 2s",
             "actors block p2p.gossip.session/7 --admin http://127.0.0.1:3039 --token-file t",

@@ -31,6 +31,7 @@ fn the_defaults_are_right_by_themselves() {
     assert_eq!(config.rpc.listen.to_string(), "127.0.0.1:3030");
     assert_eq!(config.p2p.listen.to_string(), "127.0.0.1:4130");
     assert_eq!(config.metrics.listen.to_string(), "127.0.0.1:9090");
+    assert_eq!(config.admin.listen.to_string(), "127.0.0.1:3039");
     assert_eq!(config.telemetry.otlp_endpoint, None);
     assert_eq!(config.chain.name, "alpha");
 }
@@ -101,6 +102,16 @@ fn two_listeners_on_one_port_are_refused_and_port_0_is_not() {
     let all = mistakes(&sources("", &[], &[("p2p.listen", "127.0.0.1:3030")]));
     assert_eq!(all[0].key, "p2p.listen");
     assert!(resolve(&sources("", &[], &[("p2p.listen", "127.0.0.1:0"), ("rpc.listen", "127.0.0.1:0")])).is_ok());
+}
+
+#[test]
+fn the_admin_listener_is_for_this_machine_alone() {
+    for address in ["0.0.0.0:3039", "[::]:3039", "192.0.2.1:3039", "[::ffff:10.0.0.1]:3039"] {
+        let all = mistakes(&sources("", &[], &[("admin.listen", address)]));
+        assert_eq!((all.len(), all[0].key.as_str(), all[0].value.clone()), (1, "admin.listen", format!("{address:?}")));
+        assert!(all[0].remedy.contains("127.0.0.1:3039"));
+    }
+    assert!(resolve(&sources("", &[], &[("admin.listen", "[::1]:3039")])).is_ok());
 }
 
 #[test]

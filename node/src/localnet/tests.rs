@@ -39,6 +39,7 @@ fn network_json_says_where_each_validator_answers() {
         let entry = &file["nodes"][index];
         assert_eq!(entry["rpc"], format!("http://{}", node.listeners.rpc.local_addr().unwrap()));
         assert_eq!(entry["metrics"], format!("http://{}/metrics", node.listeners.metrics.local_addr().unwrap()));
+        assert_eq!(entry["admin"], format!("http://{}", node.listeners.admin.local_addr().unwrap()));
         assert_eq!(entry["name"], network::name(index));
     }
 }
@@ -141,4 +142,16 @@ fn the_initial_state_is_the_same_every_time() {
     assert_eq!(state(4)["accounts"].as_array().unwrap().len(), 10);
     assert_eq!(state(4)["fault_tolerance"], "4 validators tolerate 1 fault");
     assert!(development_genesis(0, None, None).is_err() && development_genesis(101, None, None).is_err());
+}
+
+#[test]
+fn homes_of_before_there_was_an_admin_listener_have_one_each() {
+    let directory = tempfile::tempdir().unwrap();
+    prepare(&request(&directory)).unwrap();
+    let resumed = Request { port_offset: None, ..request(&directory) };
+    let home = home_of(&resumed, 2);
+    assert_eq!(admin_beside_rpc(&resumed, &home), None, "a new home has its own");
+    let old = fs::read_to_string(home.config_file()).unwrap().replace("listen = \"127.0.0.1:3059\"\n", "");
+    fs::write(home.config_file(), old).unwrap();
+    assert_eq!(admin_beside_rpc(&resumed, &home).unwrap().value, "127.0.0.1:3059");
 }

@@ -63,6 +63,7 @@ fn state(child: &ChildSnapshot) -> String {
     let name = word(&serde_json::to_value(child.state).unwrap_or_default());
     match child.state {
         ChildState::Restarting => format!("{name} in {}", span(child.backoff_ms)),
+        ChildState::Suspended => child.suspended_by.as_ref().map_or(name.clone(), |by| format!("{name} by {by}")),
         _ if child.slow => format!("{name}, slow"),
         _ => name,
     }
@@ -97,6 +98,11 @@ pub(super) fn actor(page: &ActorPage, style: Style) -> String {
         ("after", names(&child.after)),
         ("hangs when", format!("busy for {}", span(child.hang_limit_ms))),
     ];
+    rows.extend(
+        child.probes.iter().map(|probe| {
+            ("probe", format!("{} {}, unchanged for {} of {}", probe.name, probe.value, span(probe.unchanged_ms), span(probe.limit_ms)))
+        }),
+    );
     if let Some(parent) = &child.parent {
         rows.push(("belongs to", parent.clone()));
     }

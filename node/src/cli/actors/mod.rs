@@ -8,11 +8,11 @@ use serde_json::json;
 
 use self::style::Style;
 use super::{
-    arguments::{Actors, ActorsCommand, AdminNode, Provoke},
+    arguments::{Actors, ActorsCommand, AdminNode, Ordered, Provoke},
     printer::Printer,
 };
 use crate::{
-    admin::{AdminClient, Place, Provocation, Token, Wish},
+    admin::{AdminClient, Order, Place, Provocation, Token, Wish},
     exit::{ExitCode, Failure},
     home::Home,
     network,
@@ -37,6 +37,10 @@ pub async fn run(arguments: &Actors, printer: &mut Printer<'_>) -> Result<(), Fa
 async fn carry_out(client: &AdminClient, command: &ActorsCommand, printer: &mut Printer<'_>) -> Result<(), Failure> {
     match command {
         ActorsCommand::Watch => watch::tree(client, printer).await,
+        ActorsCommand::Restart(asked) => order(client, Order::Restart, asked, printer).await,
+        ActorsCommand::Suspend { path } => order(client, Order::Suspend, &Ordered::only(path), printer).await,
+        ActorsCommand::Resume { path } => order(client, Order::Resume, &Ordered::only(path), printer).await,
+        ActorsCommand::Kill(asked) => order(client, Order::Kill, asked, printer).await,
         ActorsCommand::Panic(asked) => provoke(client, Provocation::Panic, asked, printer).await,
         ActorsCommand::Error(asked) => provoke(client, Provocation::Error, asked, printer).await,
         ActorsCommand::Hang(asked) => provoke(client, Provocation::Hang, asked, printer).await,
@@ -47,6 +51,13 @@ async fn carry_out(client: &AdminClient, command: &ActorsCommand, printer: &mut 
             printer.print(&json!({ "cleared": path }), || format!("{path}: faults that have not struck yet were taken back"))
         }
     }
+}
+
+async fn order(client: &AdminClient, order: Order, asked: &Ordered, printer: &mut Printer<'_>) -> Result<(), Failure> {
+    let seen = watch::latest(client).await?;
+    let done = client.order(&asked.path, order).await?;
+    printer.print(&done, || format!("{}: {} was ordered", asked.path, order.name()))?;
+    if asked.watch { watch::until_back(client, &asked.path, seen, printer).await } else { Ok(()) }
 }
 
 async fn provoke(client: &AdminClient, what: Provocation, asked: &Provoke, printer: &mut Printer<'_>) -> Result<(), Failure> {
