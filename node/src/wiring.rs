@@ -163,13 +163,15 @@ impl Wiring {
     }
 
     fn proposals_child(&self, peers: &Peers) -> ChildSpec {
-        let consensus = self.consensus.clone();
+        let (consensus, signer) = (self.consensus.clone(), self.signer.clone());
+        let told = consensus.clone();
         let parts = actors::proposals::Parts {
             domain: self.genesis.domain(),
             set: self.genesis.validators.clone(),
             ledger: self.ledger.clone(),
             peers: peers.clone(),
             arrived: Arc::new(move |arrived| _ = consensus.arrived(arrived)),
+            forgot: Arc::new(move || _ = (told.recall(), signer.recall())),
         };
         actors::proposals::child(&self.proposals, parts)
     }

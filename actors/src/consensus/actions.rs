@@ -22,6 +22,8 @@ use crate::{
 
 const EVIDENCE_PAUSE: std::time::Duration = std::time::Duration::from_secs(5);
 const EVIDENCE_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
+/// Proposals kept for a keeper that forgets them; the oldest give way.
+const MAX_ACCEPTED: usize = 64;
 
 impl Consensus {
     pub(super) fn carry_out(&mut self, actions: Vec<Action>, context: &mut Context<Message>) -> Result<(), Fault> {
@@ -91,6 +93,10 @@ impl Consensus {
     /// A verified proposal: its block is wanted, unless it was examined already. One that came back from the journal was not.
     fn accept(&mut self, proposal: Signed<Proposal>, context: &mut Context<Message>) -> Result<(), Fault> {
         let place = (proposal.message.height, proposal.message.value);
+        self.accepted.insert((proposal.message.height, proposal.message.round), proposal.clone());
+        if MAX_ACCEPTED < self.accepted.len() {
+            self.accepted.pop_first();
+        }
         match self.bodies.get(&place).cloned() {
             None => _ = self.parts.proposals.accept(proposal),
             Some(_) if self.examined.contains(&place) => {}

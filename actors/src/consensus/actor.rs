@@ -11,7 +11,7 @@ use consensus::{
     host::{Event, Host, NotReleased, Now, ProposedBlock, Remembered, Start, TimerId},
 };
 use parking_lot::Mutex;
-use primitives::{Address, B256, Bytes, Clock, Genesis, Height, NodeId, Round, SecretKey, limits};
+use primitives::{Address, B256, Bytes, Clock, Genesis, Height, NodeId, Proposal, Round, SecretKey, Signed, limits};
 use storage::{ReadError, Undecided};
 use supervision::{ChildSpec, Context, Fault, Incarnation, Timer};
 use wire::message::{StandingAnswer, StandingRequest};
@@ -66,6 +66,8 @@ pub(super) struct Consensus {
     pub(super) bodies: BTreeMap<(Height, B256), Bytes>,
     /// Those of them that were handed to execution, or made by it.
     pub(super) examined: BTreeSet<(Height, B256)>,
+    /// Verified proposals of others whose blocks were asked for.
+    pub(super) accepted: BTreeMap<(Height, Round), Signed<Proposal>>,
     /// Blocks of the next height.
     early: Vec<Arrived>,
     pub(super) under_way: UnderWay,
@@ -109,6 +111,7 @@ impl supervision::Actor for Consensus {
             Message::Fetched(decided) => self.fetched(*decided, context),
             Message::Asked(peer, request) => self.asked(peer, request, context),
             Message::Answered(peer, answer) => self.answered(peer, *answer, context),
+            Message::Recall => Ok(self.recall()),
         }
     }
 }
@@ -134,6 +137,7 @@ impl Consensus {
             timers: HashMap::new(),
             bodies: BTreeMap::new(),
             examined: BTreeSet::new(),
+            accepted: BTreeMap::new(),
             early: Vec::new(),
             under_way: UnderWay::default(),
             questions: Questions::default(),
@@ -181,6 +185,22 @@ impl Consensus {
         Ok(())
     }
 
+    /// The keeper of proposals knows nothing of this height any more: what it was given is given again, and what it was to get it
+    /// asks for itself. Of our own proposals the signer reminds it, once they have left.
+    fn recall(&self) {
+        let (proposals, status) = (&self.parts.proposals, self.host.status());
+        proposals.round_started(status.height, status.round);
+        for ((height, value), body) in &self.bodies {
+            proposals.keep(*height, *value, body.clone());
+        }
+        for ((height, _), proposal) in &self.accepted {
+            match self.bodies.contains_key(&(*height, proposal.message.value)) {
+                true => proposals.note(proposal.clone()),
+                false => proposals.accept(proposal.clone()),
+            };
+        }
+    }
+
     fn slowest_round_trip(&self) -> Duration {
         let validators = self.parts.peers.list().into_iter().filter(|peer| peer.validator().is_some());
         validators.filter_map(|peer| peer.round_trip()).max().unwrap_or_default()
@@ -194,6 +214,7 @@ impl Consensus {
         self.under_way.committed(height);
         self.bodies.retain(|(of, _), _| height < *of);
         self.examined.retain(|(of, _)| height < *of);
+        self.accepted.retain(|(of, _), _| height < *of);
         self.parts.signer.committed(height);
         self.parts.sync.committed(height);
     }

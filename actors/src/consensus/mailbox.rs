@@ -26,6 +26,7 @@ pub(super) enum Message {
     Fetched(Box<Decided>),
     Asked(NodeId, StandingRequest),
     Answered(NodeId, Box<StandingAnswer>),
+    Recall,
 }
 
 impl supervision::Message for Message {
@@ -37,13 +38,14 @@ impl supervision::Message for Message {
             Self::Fetched(_) => "Fetched",
             Self::Asked(..) => "Asked",
             Self::Answered(..) => "Answered",
+            Self::Recall => "Recall",
         }
     }
 
     fn lane(&self) -> Lane {
         match self {
             Self::Happened(event) if is_a_peer_s(event) => Lane::Normal,
-            Self::Happened(_) | Self::Signed(..) | Self::Built(..) => Lane::Urgent,
+            Self::Happened(_) | Self::Signed(..) | Self::Built(..) | Self::Recall => Lane::Urgent,
             Self::Arrived(_) | Self::Asked(..) | Self::Answered(..) => Lane::Normal,
             Self::Fetched(_) => Lane::Bulk,
         }
@@ -134,6 +136,11 @@ impl ConsensusMailbox {
     /// A validator answered.
     pub fn answered(&self, from: NodeId, answer: StandingAnswer) -> bool {
         self.address.try_send(Message::Answered(from, Box::new(answer))).is_ok()
+    }
+
+    /// The keeper of proposals has lost its book.
+    pub fn recall(&self) -> bool {
+        self.address.try_send(Message::Recall).is_ok()
     }
 
     /// Whether some executable transaction waits.

@@ -16,6 +16,7 @@ use crate::{ledger::Ledger, p2p::Peers};
 
 /// A stream to which nothing came for this long is asked for again.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+const FIRST: Incarnation = Incarnation(1);
 
 /// What the keeper is made of; handed to each incarnation.
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub struct Parts {
     pub peers: Peers,
     /// Where a whole block goes.
     pub arrived: Arc<dyn Fn(Arrived) + Send + Sync>,
+    /// Called when an earlier life took the book of this height with it: consensus and signer say again what they said.
+    pub forgot: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// The keeper of one chain's proposals.
@@ -50,6 +53,9 @@ impl supervision::Actor for Proposals {
 
     async fn started(&mut self, context: &mut Context<Message>) -> Result<(), Fault> {
         context.every(LOOK_EVERY, || Message::Look).detach();
+        if FIRST < context.incarnation() {
+            (self.parts.forgot)();
+        }
         Ok(())
     }
 

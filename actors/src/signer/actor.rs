@@ -9,7 +9,7 @@ use consensus::{
     host::{Batch, Event, NotReleased, Recipient, judge_signing},
     signer::{Identity, Incarnation as Life, JournalError, OnMissing, Signer, SignerError},
 };
-use primitives::{B256, ConsensusMessage, Disk, Height};
+use primitives::{B256, ConsensusMessage, Disk, Height, Proposal, Signed};
 use supervision::{ChildSpec, Context, Fault, Fence, Incarnation};
 use tracing::{info, warn};
 use wire::Message as Wire;
@@ -35,6 +35,9 @@ const ROOM_LIMIT: Duration = Duration::from_secs(90);
 /// How far a promise may be above every peer's tip before the network counts as reset, in heights.
 const MAX_AHEAD: u64 = 100;
 
+/// Proposals of one height that the keeper of proposals is reminded of.
+const MAX_PROPOSED: usize = 64;
+
 /// What the signer is made of; handed to each incarnation.
 #[derive(Clone)]
 pub struct Parts {
@@ -55,6 +58,8 @@ struct Keeper {
     signer: Signer,
     /// Tells which life of consensus lives.
     consensus: Fence,
+    /// Proposals that have left, of the latest height.
+    proposed: Vec<Signed<Proposal>>,
 }
 
 /// The child of the tree.
@@ -64,7 +69,7 @@ pub fn child(mailbox: &SignerMailbox, parts: Parts) -> ChildSpec {
         async move {
             let signer = opened(&parts).await?;
             let consensus = parts.consensus.fence();
-            Ok(Keeper { parts, signer, consensus })
+            Ok(Keeper { parts, signer, consensus, proposed: Vec::new() })
         }
     };
     ChildSpec::new("signer", mailbox.address.clone(), make).start_limit(START_LIMIT).exclusive()
@@ -100,6 +105,7 @@ impl supervision::Actor for Keeper {
             Message::Judge { life, tip, highest_tip, claims } => self.judge(life, tip, highest_tip, claims, context).await?,
             Message::Initialise(life, above) => self.initialise(life, above, context).await?,
             Message::Committed(height) => self.signer.committed(height),
+            Message::Recall => self.proposed.iter().for_each(|proposal| _ = self.parts.proposals.note(proposal.clone())),
         }
         Ok(())
     }
@@ -143,7 +149,9 @@ impl Keeper {
         let outcome = match context.blocking(SYNC_LIMIT, "journal sync", move || make_durable(signer, incarnation, batch)).await? {
             Ok(messages) => {
                 self.wrote();
-                messages.into_iter().for_each(|message| self.publish(message, recipient));
+                for message in messages {
+                    self.publish(message, recipient);
+                }
                 Event::Released { ticket }
             }
             // Somebody who has been replaced; nobody waits for an answer.
@@ -165,8 +173,11 @@ impl Keeper {
     }
 
     /// What was released leaves. A proposal is also what its parts will be streamed under.
-    fn publish(&self, message: ConsensusMessage, recipient: Recipient) {
+    fn publish(&mut self, message: ConsensusMessage, recipient: Recipient) {
         if let ConsensusMessage::Proposal(proposal) = &message {
+            self.proposed.retain(|earlier| earlier.message.height == proposal.message.height);
+            self.proposed.drain(..(self.proposed.len() + 1).saturating_sub(MAX_PROPOSED));
+            self.proposed.push(proposal.clone());
             self.parts.proposals.note(proposal.clone());
         }
         let peer = match recipient {

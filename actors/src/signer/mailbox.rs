@@ -15,6 +15,7 @@ pub(super) enum Message {
     Judge { life: Incarnation, tip: Height, highest_tip: Height, claims: Vec<ConsensusMessage> },
     Initialise(Incarnation, Height),
     Committed(Height),
+    Recall,
 }
 
 impl supervision::Message for Message {
@@ -27,6 +28,7 @@ impl supervision::Message for Message {
             Self::Judge { .. } => "Judge",
             Self::Initialise(..) => "Initialise",
             Self::Committed(_) => "Committed",
+            Self::Recall => "Recall",
         }
     }
 
@@ -78,6 +80,11 @@ impl SignerMailbox {
 
     pub fn committed(&self, height: Height) -> bool {
         self.say(Message::Committed(height))
+    }
+
+    /// The keeper of proposals has lost its book.
+    pub fn recall(&self) -> bool {
+        self.say(Message::Recall)
     }
 
     fn say(&self, message: Message) -> bool {
