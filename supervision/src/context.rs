@@ -19,7 +19,7 @@ use crate::shared::Shared;
 use crate::supervisor::Command;
 use crate::task::TaskHandle;
 use crate::timer::{Timer, TimerBell};
-use crate::trace::{Origin, life_span};
+use crate::trace::{Origin, life_span, work_span};
 
 /// The surroundings of one incarnation. Everything it starts here ends with the incarnation.
 pub struct Context<M> {
@@ -146,6 +146,12 @@ impl<M: Message> Context<M> {
             }
         };
         TaskHandle(self.pulse.tasks.spawn(watched.instrument(self.life.clone())))
+    }
+
+    /// A span for work that a task does on behalf of the message in hand, in the trace of that message. A task itself belongs to no
+    /// trace: it may outlive many messages.
+    pub fn span(&self, work: &'static str) -> Span {
+        work_span(&self.life, &self.name, work)
     }
 
     /// A group of dynamic children owned by this incarnation, at most `limit` at a time.

@@ -55,6 +55,18 @@ pub(crate) fn life_span(tree: &str) -> Span {
     tracing::info_span!(target: "supervision::life", parent: None, "life", tree)
 }
 
+/// The span of `work` that a task does for the message in hand: in the trace of that message, if it has one.
+pub(crate) fn work_span(life: &Span, child: &str, work: &'static str) -> Span {
+    let Origin(Some(parent)) = Origin::here() else { return life.clone() };
+    let span = tracing::info_span!(target: "supervision::message", parent: life, "work", otel.name = tracing::field::Empty, child, work);
+    if !span.is_disabled() {
+        span.record("otel.name", tracing::field::display(format_args!("{child}.{work}")));
+        // As below.
+        let _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(parent));
+    }
+    span
+}
+
 /// The span in which one message is handled, named `<child>.<message>`.
 pub(crate) fn message_span(child: &str, message: &'static str, queued_us: u64, origin: &Origin) -> Span {
     let span = tracing::info_span!(

@@ -6,7 +6,7 @@ use consensus::host::{Event, ProposedBlock, Uncommitted, Verdict};
 use primitives::{B256, Body, Bytes, Height, Round};
 use storage::Undecided;
 use supervision::Context;
-use tracing::{info, warn};
+use tracing::{Instrument, info, warn};
 
 use super::{
     actor::Parts,
@@ -20,6 +20,8 @@ use crate::{
 /// How often a block is tried to build before the round goes by without one.
 const BUILD_TRIES: u32 = 5;
 const BUILD_PAUSE: Duration = Duration::from_millis(100);
+/// How often a body is tried to be made durable before its round goes by.
+const KEEP_TRIES: u32 = 5;
 const BODY_LIMIT: Duration = Duration::from_secs(30);
 /// How long a commit that failed for the moment rests.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
@@ -27,13 +29,14 @@ const NO_SPACE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Builds a block for a round of ours, or reads the one that is on disk for it.
 pub(super) fn build(parts: &Parts, context: &Context<Message>, height: Height, round: Round) {
-    let (parts, address) = (parts.clone(), context.address().clone());
-    context.task("build", async move {
+    let (parts, address, span) = (parts.clone(), context.address().clone(), context.span("build"));
+    let work = async move {
         if let Some(built) = built(&parts, height, round).await {
             // Refused only when this incarnation is over; the next one asks again.
             let _ = address.send(Message::Built(height, round, built), BODY_LIMIT).await;
         }
-    });
+    };
+    context.task("build", work.instrument(span));
 }
 
 async fn built(parts: &Parts, height: Height, round: Round) -> Option<BuiltBlock> {
@@ -66,11 +69,17 @@ pub(super) fn keep(parts: &Parts, context: &Context<Message>, undecided: Undecid
         let Undecided { height, round, hash: value } = undecided;
         let mut batch = Batch::loose();
         batch.keep_undecided(undecided, body);
-        match storage.commit(batch, BODY_LIMIT).await {
-            Ok(()) => drop(consensus.tell(Event::BodyDurable { height, round, value, body: None }).await),
-            // Storage has said so.
-            Err(StorageError::NoSpace) => {}
-            Err(error) => warn!(%height, round = round.0, %error, "a proposed block is not durable, so it gets no vote of ours"),
+        for _ in 0..KEEP_TRIES {
+            match storage.commit(batch.clone(), BODY_LIMIT).await {
+                Ok(()) => {
+                    let _ = consensus.tell(Event::BodyDurable { height, round, value, body: None }).await;
+                    return;
+                }
+                // Storage has said so.
+                Err(StorageError::NoSpace) => return,
+                Err(error) => warn!(%height, round = round.0, %error, "a proposed block is not durable yet, so it gets no vote of ours"),
+            }
+            tokio::time::sleep(RETRY_PAUSE).await;
         }
     });
 }
@@ -79,13 +88,14 @@ pub(super) fn keep(parts: &Parts, context: &Context<Message>, undecided: Undecid
 pub(super) fn judge(parts: &Parts, context: &Context<Message>, block: ProposedBlock, body: &Bytes) {
     let verdict_at_once = Body::decode(body).map_err(|error| error.to_string());
     let (execution, consensus) = (parts.execution.clone(), ConsensusMailbox { address: context.address().clone() });
-    context.task("judge", async move {
+    let work = async move {
         let verdict = match verdict_at_once {
             Err(rule) => Verdict::Invalid { rule },
             Ok(body) => translate(block, execution.judge(body).await),
         };
         let _ = consensus.tell(Event::Judged { block, verdict }).await;
-    });
+    };
+    context.task("judge", work.instrument(context.span("judge")));
 }
 
 fn translate(block: ProposedBlock, judged: Result<execution::Verdict, supervision::AskError>) -> Verdict {
@@ -110,10 +120,10 @@ fn translate(block: ProposedBlock, judged: Result<execution::Verdict, supervisio
 /// Has a decided block committed, and tells how that went.
 pub(super) fn commit(parts: &Parts, context: &Context<Message>, decided: Decided, value: B256) {
     let (parts, consensus) = (parts.clone(), ConsensusMailbox { address: context.address().clone() });
-    let height = decided.certificate.height;
+    let (height, span) = (decided.certificate.height, context.span("commit"));
     context.task("commit", async move {
         let validators = parts.genesis.validators.clone();
-        let (event, pause) = match parts.execution.commit(decided).await {
+        let (event, pause) = match parts.execution.commit(decided).instrument(span.clone()).await {
             Ok(block_time_ms) => (Event::Committed { height, validators, block_time_ms }, None),
             Err(CommitFailure::NoSpace) => (Event::Uncommitted { height, why: Uncommitted::NoSpace }, Some(NO_SPACE_PAUSE)),
             Err(CommitFailure::Unavailable(reason)) => {
@@ -122,10 +132,16 @@ pub(super) fn commit(parts: &Parts, context: &Context<Message>, decided: Decided
             }
             Err(CommitFailure::Rejected(rule)) => (Event::Uncommitted { height, why: Uncommitted::Rejected { rule } }, None),
         };
-        let _ = consensus.tell(event).await;
-        if let Some(pause) = pause {
+        let Some(pause) = pause else {
+            // A height that is committed ends its trace, or the next would go on in it for ever.
+            let _ = consensus.tell(event).await;
+            return;
+        };
+        let again = async {
+            let _ = consensus.tell(event).await;
             tokio::time::sleep(pause).await;
             let _ = consensus.tell(Event::Retry).await;
-        }
+        };
+        again.instrument(span).await;
     });
 }

@@ -11,7 +11,7 @@ use execution::{Attributes, Cancel, Changes, CommitError, Committed, Embedded, R
 use primitives::{Address, Clock, Genesis, Header, Height, Metadata, RecoveredTransaction, limits};
 use storage::Retention;
 use supervision::{ChildSpec, Context, Fault, Incarnation, Reply, answer};
-use tracing::{debug, error, info, warn};
+use tracing::{Instrument, debug, error, info, warn};
 use wire::{Message as Wire, Status};
 
 use super::{BuiltBlock, CommitFailure, Decided, ExecutionMailbox, ExecutionMetrics, mailbox::Message, rows::rows};
@@ -112,10 +112,10 @@ impl Execution {
     }
 
     fn build(&self, height: Height, reply: Reply<Result<BuiltBlock, String>>, context: &Context<Message>) {
-        let (parts, engine) = (self.parts.clone(), self.engine.clone());
+        let (parts, engine, span) = (self.parts.clone(), self.engine.clone(), context.span("build"));
         context.task("build", async move {
             let started = Instant::now();
-            let outcome = build(&parts, &engine, height).await;
+            let outcome = build(&parts, &engine, height).instrument(span).await;
             parts.metrics.build_seconds.record(started.elapsed().as_secs_f64(), &[]);
             answer(reply, outcome);
         });

@@ -11,7 +11,7 @@ use opentelemetry::KeyValue;
 use primitives::{Address, B256, Bytes};
 use storage::ReadError;
 use supervision::{ChildSpec, Context, Fault, Incarnation, Reply, answer};
-use tracing::{info, warn};
+use tracing::{Instrument, info, warn};
 use wire::{Message as Wire, message::Transactions};
 
 use super::{
@@ -287,9 +287,9 @@ impl Mempool {
         self.writes += 1;
         let number = self.writes;
         self.writing = Some(Write { number, pooled, removed });
-        let (storage, address) = (self.parts.storage.clone(), context.address().clone());
+        let (storage, address, span) = (self.parts.storage.clone(), context.address().clone(), context.span("write"));
         context.task("write", async move {
-            let outcome = storage.commit(batch, WRITE_LIMIT).await;
+            let outcome = storage.commit(batch, WRITE_LIMIT).instrument(span).await;
             // Refused only when this actor has stopped; then nobody waits any more.
             let _ = address.send(Message::Written(number, outcome), WRITE_LIMIT).await;
         });
