@@ -7,8 +7,13 @@
 //! | `Ended`  | itself | none; the server ended, which is a fault                          |
 //!
 //! Reads go to the ledger, what changes goes to the actors. While they restart it stays and answers with what is left.
-//! Lost on a crash: open connections, with what was asked on them; the listening socket itself survives, and who connects
-//! meanwhile waits in its queue.
+//!
+//! | lost on a crash                              | comes back from                                                                                           |
+//! |----------------------------------------------|-----------------------------------------------------------------------------------------------------------|
+//! | open connections, and what was asked on them | the client, which connects again; who connects meanwhile waits in the queue of the socket, which survives |
+//! | subscriptions                                | the client: its socket ends, and it subscribes again                                                      |
+//! | filters                                      | the client: it is told `filter not found`, and installs it again                                          |
+//! | allowances of clients                        | nobody: all begin with a full one                                                                         |
 
 mod actor;
 mod backend;

@@ -9,10 +9,20 @@
 //! | `Fetched`  | sync                            | none; a certified block is committed                         |
 //! | `Asked`    | p2p                             | none; a validator asks where we are                          |
 //! | `Answered` | p2p                             | none; a validator answered that question of ours             |
+//! | `Recall`   | proposals                       | none; it lost its book and is told again what is in it       |
 //!
-//! All its state is disposable: a restarted incarnation is fed the journal of the height by the signer and asks peers for the
-//! current round. It never waits for another actor: questions to execution and storage run in tasks beside the messages, and
-//! their absence means no verdict.
+//! It never waits for another actor: questions to execution and storage run in tasks beside the messages, and their absence
+//! means no verdict.
+//!
+//! | lost on a crash                       | comes back from                                                                         |
+//! |---------------------------------------|-----------------------------------------------------------------------------------------|
+//! | the round: votes, locks, small blocks | the journal of the height, which the signer feeds to a new life before that says a word |
+//! | large blocks                          | storage, where they were before they were voted for                                     |
+//! | votes that were in no journal yet     | peers, who are asked for their current round                                            |
+//! | verdicts, a block in the making       | execution, which is asked again                                                         |
+//! | word of a commit                      | the ledger: a new life begins at its tip                                                |
+//! | a fetched block                       | sync, which hands it on again after 1 s of standstill, or 10 s                          |
+//! | failures on one input, a mute round   | [`Parts::remembered`], beside the actor; only a new process starts without              |
 
 mod actions;
 mod actor;

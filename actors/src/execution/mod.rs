@@ -7,8 +7,15 @@
 //! | `Commit` | consensus | done and durable, or why not; the one entry for live, sync, replay |
 //!
 //! Building and judging run beside the messages, each in a task of its own that can be cancelled: a panic there leaves that
-//! question without an answer, and nothing else. Commits come one after the other. Lost on a crash: undecided overlays, which
-//! are executed again when somebody asks.
+//! question without an answer, and nothing else. Commits come one after the other.
+//!
+//! | lost on a crash                 | comes back from                                                                |
+//! |---------------------------------|--------------------------------------------------------------------------------|
+//! | a block in the making           | consensus, which asks again after 100 ms, five times                           |
+//! | a verdict under way             | nobody: that vote is nil, and the height goes on without it                    |
+//! | a commit in hand                | consensus, which asks again after 200 ms; what was written already is found so |
+//! | undecided overlays              | the blocks, executed again when somebody asks                                  |
+//! | word of a block that is written | word of the next one; the mempool finds out when a block is built              |
 
 mod actor;
 mod mailbox;

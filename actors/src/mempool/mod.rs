@@ -16,7 +16,16 @@
 //! | `Content`   | api          | all that wait, of one sender or of all             |
 //!
 //! A transaction is acknowledged, and passed on to peers, after it is on disk; all that arrive during one write go into
-//! the next one together. Lost on a crash: the message in hand. What was acknowledged is read back from storage.
+//! the next one together.
+//!
+//! | lost on a crash                | comes back from                                                                 |
+//! |--------------------------------|---------------------------------------------------------------------------------|
+//! | the pool                       | storage, which is read back before the first message: all that was acknowledged |
+//! | what is not on disk            | who submitted it: is told `crashed`, and sends it again                         |
+//! | word that it is on disk        | the same; then it is `already known`                                            |
+//! | offers of peers                | a peer that still has them: offers them again within 4 s                       |
+//! | `Best` in hand                 | the next block; this one is empty                                               |
+//! | `Committed`, `Discard` in hand | the ledger, where nonces and balances are read at the start                     |
 
 mod actor;
 mod mailbox;

@@ -17,8 +17,14 @@
 //! a validator have seats of their own, and what a session says to consensus counts against its own quota, which is small for
 //! strangers.
 //!
-//! Lost on a crash: of a session, that link, which is dialled again at once; of the listener, handshakes under way; of
-//! gossip, all links. What others hold, [`Peers`] and [`Door`], stays good through all of it.
+//! | lost on a crash                                     | comes back from                                                                       |
+//! |-----------------------------------------------------|---------------------------------------------------------------------------------------|
+//! | of a session: its link, and what waits in its lanes | either side, which dials again; both then say their tip and ask for the current round |
+//! | of gossip: all links, and one that opens            | the same, for each                                                                    |
+//! | of the listener: handshakes under way               | the peer, which dials again; the port stays, and so do all sessions                   |
+//! | of the dialer: attempts under way, waits            | the directory: who is missing there is dialled at once; all sessions stay             |
+//!
+//! What others hold, [`Peers`] and [`Door`], stays good through all of it.
 
 mod config;
 pub mod dialer;

@@ -14,8 +14,12 @@
 //! | `Left`      | p2p        | none; the peer's streams are dropped                       |
 //! | `Look`      | itself     | none; streams that stand still are asked for again         |
 //!
-//! Lost on a crash: streams on their way, which are asked for again, and bodies in memory; those that consensus counts on are
-//! on disk, in the journal or in storage.
+//! | lost on a crash                   | comes back from                                                                                         |
+//! |-----------------------------------|---------------------------------------------------------------------------------------------------------|
+//! | streams on their way              | consensus, which names the proposals it verified; their blocks are asked for of everybody within 400 ms |
+//! | bodies in memory                  | consensus, which hands back those of its height                                                         |
+//! | which proposals of ours have left | the signer, which says so again; peers ask for the parts they lack                                      |
+//! | a request of a peer               | that peer, which asks again after 200 ms                                                                |
 
 mod actor;
 mod book;

@@ -9,9 +9,16 @@
 //! | `Judge`      | consensus | `SigningVerdict`: what our key may do, after enough validators have answered    |
 //! | `Initialise` | consensus | none; the first promise of a key without a record                               |
 //! | `Committed`  | consensus | none; the height is durable in the ledger                                       |
+//! | `Recall`     | proposals | none; which proposals of ours have left is said to it again                     |
 //!
 //! Answers are events in the mailbox of consensus. It owns the journal and the promise; see `consensus::signer` for the order
-//! of writes. Exclusive: stuck, it ends the process. Lost on a crash: what was appended and not released, none of which left.
+//! of writes. Exclusive: stuck, it ends the process.
+//!
+//! | lost on a crash                                     | comes back from                                                                                 |
+//! |-----------------------------------------------------|-------------------------------------------------------------------------------------------------|
+//! | what was appended and not released; none of it left | the journal, fed to a fresh life of consensus (which needs the signer) to derive the rest again |
+//! | a question of consensus                             | that fresh life, which asks anew                                                                |
+//! | which proposals have left                           | the journal: they leave again, the same                                                         |
 
 mod actor;
 mod mailbox;

@@ -9,7 +9,12 @@
 //! failed ends the process.
 //!
 //! Everyone else reads through a [`crate::ledger::Ledger`], whose leases are revoked when this actor closes. It is exclusive:
-//! stuck, it ends the process rather than having two writers. Lost on a crash: the batch in hand, whole.
+//! stuck, it ends the process rather than having two writers.
+//!
+//! | lost on a crash                        | comes back from                                                                                            |
+//! |----------------------------------------|------------------------------------------------------------------------------------------------------------|
+//! | the batch in hand, whole or not at all | who asked and is told so: consensus commits again, keeps bodies and evidence again, a client submits again |
+//! | every lease: reads are refused         | the database, opened again; who needs storage starts after it, on what is committed                        |
 
 mod actor;
 mod mailbox;

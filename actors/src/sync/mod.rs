@@ -11,7 +11,13 @@
 //! | `Look`      | itself         | none; late requests are given up, new ones are sent                 |
 //!
 //! A block is handed on only with a certificate that holds and a body that hashes to it; what does not costs its sender.
-//! Lost on a crash: requests under way, which are made again.
+//!
+//! | lost on a crash                      | comes back from                                                       |
+//! |--------------------------------------|-----------------------------------------------------------------------|
+//! | requests under way, blocks that came | peers whose tips the view has kept, asked again within 100 ms         |
+//! | that consensus has a block in hand   | the same block, handed on again; what is committed already is ignored |
+//! | a request of a peer                  | that peer, which asks another after 5 s                               |
+//! | `Status` in hand                     | its sender, with its next block                                       |
 
 mod actor;
 mod fetched;

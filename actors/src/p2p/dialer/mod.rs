@@ -5,7 +5,7 @@
 //! | `Tick`    | itself | none; those who are not connected and whose time has come are dialled      |
 //! | `Outcome` | itself | none; one attempt has ended                                                |
 //!
-//! Lost on a crash: attempts under way and what was known about waits; all peers are dialled at once after it.
+//! What is lost on a crash: see [`super`].
 
 mod actor;
 mod targets;

@@ -9,7 +9,7 @@
 //! Configured peers, and two nodes of each validator, always have a seat. All others are strangers: each newcomer among them
 //! takes the seat of another when all are taken, because it may be a validator that is about to prove it.
 //!
-//! Lost on a crash: all sessions, which their diallers open again.
+//! What is lost on a crash: see [`super`].
 
 mod actor;
 mod duplicates;

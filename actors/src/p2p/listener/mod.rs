@@ -7,7 +7,7 @@
 //! | `Ended`    | itself | none; the loop that accepts has ended, which is a fault                |
 //!
 //! Handshakes run in parallel, bounded in number and for each IP address; whoever comes on top of that is turned away.
-//! Lost on a crash: handshakes under way. The port stays the same.
+//! What is lost on a crash: see [`super`].
 
 mod actor;
 mod door;

@@ -8,7 +8,7 @@
 //!
 //! The reader hands on what the peer says and the writer empties the lanes; both are tasks of this actor and end with it.
 //! What goes to consensus counts against a quota, large for validators; a session that exceeds it ends.
-//! Lost on a crash: the link. Whoever dialled it dials again.
+//! What is lost on a crash: see [`super`].
 
 mod actor;
 mod liveness;
