@@ -1,6 +1,7 @@
 //! Everyone's reading glasses for what is committed: blocks, certificates, receipts, state.
 //!
-//! A [`Ledger`] outlives the storage actor behind it: while that restarts, reads fail with `Closed` and succeed again after.
+//! A [`Ledger`] outlives the storage actor behind it: while that restarts, reads fail with `Closed` and succeed again after. It is
+//! opened on a database that has its genesis, so one that shows no block is closed, never empty.
 
 use std::sync::Arc;
 
@@ -55,12 +56,12 @@ impl Ledger {
 
     /// The height of the last committed block.
     pub fn tip(&self) -> Result<Height, ReadError> {
-        self.lease()?.height().ok_or(ReadError::Empty)
+        self.lease()?.height().ok_or(ReadError::Closed)
     }
 
     /// The last committed block.
     pub fn head(&self) -> Result<Head, ReadError> {
-        let tip = self.lease()?.tip().ok_or(ReadError::Empty)?;
+        let tip = self.lease()?.tip().ok_or(ReadError::Closed)?;
         let header = self.header(tip.height)?.ok_or_else(|| corrupt("the header of the tip", "it is missing"))?;
         Ok(Head { header, hash: tip.hash })
     }
@@ -152,7 +153,7 @@ impl Ledger {
 
     /// Everything as it is at the tip, fixed.
     pub(crate) fn view(&self) -> Result<View, ReadError> {
-        self.lease()?.view()
+        self.lease()?.view().map_err(|error| if error == ReadError::Empty { ReadError::Closed } else { error })
     }
 }
 

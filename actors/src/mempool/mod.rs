@@ -23,7 +23,7 @@
 //! | the pool                       | storage, which is read back before the first message: all that was acknowledged |
 //! | what is not on disk            | who submitted it: is told `crashed`, and sends it again                         |
 //! | word that it is on disk        | the same; then it is `already known`                                            |
-//! | offers of peers                | a peer that still has them: offers them again within 4 s                       |
+//! | offers of peers                | a peer that still has them: offers them again within 4 s                        |
 //! | `Best` in hand                 | the next block; this one is empty                                               |
 //! | `Committed`, `Discard` in hand | the ledger, where nonces and balances are read at the start                     |
 
