@@ -34,4 +34,5 @@ pub use load::{Load, LoadReport};
 pub use network::{Further, Network, Plan};
 pub use observer::Observer;
 pub use report::Report;
+pub use transfer::{Transfer, transfers};
 pub use validator::Validator;

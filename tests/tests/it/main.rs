@@ -9,6 +9,8 @@ mod faults;
 mod layering;
 mod light_client;
 mod load;
+mod losses;
+mod one_trace;
 mod overrides;
 mod past;
 mod rest;

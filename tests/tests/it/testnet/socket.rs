@@ -66,6 +66,13 @@ impl Socket {
         }
     }
 
+    /// Waits until the other side has ended the connection; what it tells before is of no interest.
+    pub async fn ended(mut self) {
+        let mut data = Vec::new();
+        let end = async { while !matches!(self.receiver.receive(&mut data).await, Err(_) | Ok(Incoming::Closed(_))) {} };
+        timeout(MESSAGE_LIMIT, end).await.expect("an end in time");
+    }
+
     async fn receive(&mut self) -> Value {
         let mut data = Vec::new();
         loop {
