@@ -57,7 +57,7 @@ pub(crate) fn life_span(tree: &str) -> Span {
 
 /// The span of `work` that a task does for the message in hand: in the trace of that message, if it has one.
 pub(crate) fn work_span(life: &Span, child: &str, work: &'static str) -> Span {
-    let Origin(Some(parent)) = Origin::here() else { return life.clone() };
+    let Some(parent) = here() else { return life.clone() };
     let span = tracing::info_span!(target: "supervision::message", parent: life, "work", otel.name = tracing::field::Empty, child, work);
     if !span.is_disabled() {
         span.record("otel.name", tracing::field::display(format_args!("{child}.{work}")));
