@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -54,7 +55,22 @@ impl Events {
 
     /// Reads from the oldest event that the ring holds, then everything that follows.
     pub fn subscribe(&self) -> Subscription {
-        Subscription { stream: self.0.clone(), latest: self.0.latest.subscribe(), next: 1, missed: 0 }
+        self.after(0)
+    }
+
+    /// Reads what came after `sequence`, as far back as the ring holds it, then everything that follows.
+    pub fn after(&self, sequence: u64) -> Subscription {
+        Subscription { stream: self.0.clone(), latest: self.0.latest.subscribe(), next: sequence.saturating_add(1), missed: 0 }
+    }
+
+    /// The sequence of the latest event; 0 before the first.
+    pub fn latest(&self) -> u64 {
+        *self.0.latest.borrow()
+    }
+
+    /// Time since the tree was built, from which [`Event::at_ms`] counts.
+    pub fn age(&self) -> Duration {
+        self.0.epoch.elapsed()
     }
 }
 
@@ -114,5 +130,22 @@ mod tests {
         events.tell("a", 6, EventKind::Ready);
         assert_eq!(reader.next().await.sequence, 6);
         assert_eq!(reader.missed(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_reader_goes_on_where_it_was_and_misses_only_what_the_ring_has_lost() {
+        let events = Events::new(3);
+        assert_eq!(events.latest(), 0);
+        for incarnation in 1..=5 {
+            events.tell("a", incarnation, EventKind::Ready);
+        }
+        assert_eq!(events.latest(), 5);
+        let mut reader = events.after(4);
+        assert_eq!((reader.next().await.sequence, reader.missed(), reader.try_next()), (5, 0, None));
+        let mut late = events.after(1);
+        assert_eq!((late.next().await.sequence, late.missed()), (3, 1));
+        let mut new = events.after(events.latest());
+        events.tell("a", 6, EventKind::Ready);
+        assert_eq!((new.next().await.sequence, new.missed()), (6, 0));
     }
 }
