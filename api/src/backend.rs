@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use tokio::sync::{broadcast, watch};
 
 use crate::{
-    Accessed, AccountProof, AccountState, BackendError, BlockRef, Call, Contradiction, Criterion, DecidedBlock, ForkSchedule, Found, Health,
-    LogCriteria, PeerStatus, PoolContent, SealedHeader, SyncStatus, Tracing, Validators,
+    Accessed, AccountProof, AccountState, BackendError, BlockRef, Call, Contradiction, Criterion, DecidedBlock, ForkSchedule, Found, Happenings,
+    Health, LogCriteria, PeerStatus, PoolContent, SealedHeader, SyncStatus, Tracing, UnixSeconds, Validators,
 };
 
 /// The node behind the API. Cheap to clone; every method may be called from many requests at once.
@@ -127,4 +127,10 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// The supervision tree, from atomics.
     fn actors(&self) -> supervision::Snapshot;
+
+    /// What happens in the supervision tree; none until it runs.
+    fn happenings(&self) -> Option<Happenings>;
+
+    /// What time it is.
+    fn now(&self) -> UnixSeconds;
 }

@@ -67,6 +67,12 @@ pub const MAX_PAGE_BLOCKS: u64 = 100;
 pub const PAGE_BLOCKS: u64 = 20;
 /// Contradictions that `/v1/evidence` lists.
 pub const MAX_CONTRADICTIONS: usize = 1_000;
+/// Clients that follow `/v1/events` at the same time.
+pub const MAX_EVENT_READERS: usize = 16;
+/// A comment is sent to them when nothing has happened for this long.
+pub const EVENTS_KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Events that `/v1/actors/{path}` shows, the last ones.
+pub const MAX_ACTOR_EVENTS: usize = 50;
 /// A connection on which no request begins for this long is closed.
 pub const IDLE_LIMIT: Duration = Duration::from_secs(30);
 /// The body of a request must be here after this long.

@@ -13,13 +13,16 @@
 //! is parsed once at the door, and what is wrong with it is answered by name.
 
 mod backend;
+mod checks;
 mod config;
+mod deadline;
 mod decisions;
 mod door;
 mod error;
 mod eth;
 mod filters;
 mod go_duration;
+mod happenings;
 mod http;
 mod identifier;
 mod limits;
@@ -38,18 +41,20 @@ mod tracer;
 mod values;
 
 pub use backend::Backend;
+pub use checks::{Check, ComponentType, sum_up};
 pub use config::Config;
 pub use decisions::{Contradiction, Validators};
 pub use door::{Door, Room};
 pub use error::BackendError;
 pub use eth::METHODS;
+pub use happenings::Happenings;
 pub use limits::{MalformedRate, Rate, RateLimits};
 pub use offer::{Offer, UnknownGroup};
 pub use rejection::Rejection;
 pub use serve::{Drained, serve};
 pub use status::{
     ActorsHealth, BlobsHealth, BlockchainHealth, ChainHealth, ClockHealth, ConsensusHealth, Criterion, Direction, Health, LastSigned, MempoolHealth,
-    P2pHealth, PeerStatus, Signing, Status, StorageHealth, SyncHealth, UnixSeconds,
+    P2pHealth, PeerStatus, Signing, Status, StorageHealth, SyncHealth, UnixMillis, UnixSeconds,
 };
 pub use tracer::{CallOptions, PrestateOptions, StepOptions, Tracer, Tracing};
 pub use values::{

@@ -4,7 +4,7 @@
 //! |------------|-------------------------------------------------------------------------------------------|
 //! | `debug`    | `debug_*`: traces are the most expensive answers there are                                |
 //! | `txpool`   | `txpool_content`, `_contentFrom`, `_inspect`: the pool as it stands, in one large answer   |
-//! | `operator` | `/v1/actors` and `/v1/peers`, and the other addresses of the node on `GET /`              |
+//! | `operator` | `/v1/actors`, `/v1/events`, `/v1/peers`, and the other addresses of the node on `GET /`   |
 
 use std::str::FromStr;
 
@@ -19,8 +19,8 @@ pub struct Offer {
 /// Methods of the pool that list it as it stands, with what is queued: a large answer to a small question. What comes in is no secret,
 /// `eth_subscribe` streams it; `txpool_status` only counts.
 const POOL_LISTS: &[&str] = &["txpool_content", "txpool_contentFrom", "txpool_inspect"];
-/// Pages that show the node rather than the chain.
-const OPERATOR_PAGES: &[&str] = &["/v1/actors", "/v1/peers"];
+/// Pages that show the node rather than the chain, each with all below it.
+const OPERATOR_PAGES: &[&str] = &["/v1/actors", "/v1/events", "/v1/peers"];
 
 /// The text names no group, or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +46,8 @@ impl Offer {
 
     /// Whether the page at `path` may be answered.
     pub(crate) fn has_page(self, path: &str) -> bool {
-        self.operator || !OPERATOR_PAGES.contains(&path)
+        let is_at_or_below = |page: &&str| path.strip_prefix(*page).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        self.operator || !OPERATOR_PAGES.iter().any(is_at_or_below)
     }
 }
 
@@ -77,8 +78,8 @@ mod tests {
         };
         assert_eq!(withheld(Offer::ALL), [""; 0]);
         let all = withheld(Offer::USUAL);
-        assert!(all.len() == 8 + 1 + 3 + 2, "{all:?}");
-        for (group, beginning, count) in [("debug", "debug_", 9), ("txpool", "txpool_", 3), ("operator", "/v1/", 2)] {
+        assert!(all.len() == 8 + 1 + 3 + 4, "{all:?}");
+        for (group, beginning, count) in [("debug", "debug_", 9), ("txpool", "txpool_", 3), ("operator", "/v1/", 4)] {
             let left = withheld(Offer::USUAL.and(group.parse().expect("it is a group")));
             assert_eq!((left.len(), left.iter().any(|name| name.starts_with(beginning))), (all.len() - count, false), "{group}");
         }

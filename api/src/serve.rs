@@ -16,6 +16,7 @@ use tower::ServiceExt;
 use crate::{
     Backend, Door,
     config::{self, Config},
+    deadline::Deadline,
     http::{CameFrom, State, Upgraded, router},
     metrics::Metrics,
     rpc::Service,
@@ -40,11 +41,11 @@ pub struct Drained {
 }
 
 /// Answers clients at `door` until `stop` is ready. Then it accepts no more, lets what is under way finish for at most
-/// [`Config::drain_limit`], closes WebSockets with a close frame, and returns when every connection's task has ended.
+/// [`Config::drain_limit`], closes WebSockets with a close frame, ends streams of events, and returns when every connection's task has ended.
 pub async fn serve<B: Backend>(door: Door, backend: B, config: Config, stop: impl Future<Output = ()> + Send) -> Drained {
     let calls = Service::new(backend.clone(), &config, Metrics::new(&config.meter));
-    let router = router(State::new(backend, calls, &config), &config);
     let (stopping, stopped) = watch::channel(false);
+    let router = router(State::new(backend, calls, &config, stopped.clone()), &config);
     let mut connections = JoinSet::new();
     tokio::select! {
         () = accept(&door, &router, &stopped, &mut connections) => {}
@@ -106,7 +107,7 @@ async fn requests(stream: TcpStream, from: CameFrom, router: Router, mut stopped
         .header_read_timeout(config::IDLE_LIMIT)
         .max_buf_size(MAX_HEADER_BYTES)
         .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Deadline::new(stream, config::SEND_LIMIT)), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     tokio::select! {

@@ -8,7 +8,8 @@ use alloy_primitives::{Address, B256};
 use primitives::{Height, Round};
 use serde::{Deserialize, Serialize};
 
-pub use crate::time::UnixSeconds;
+use crate::Check;
+pub use crate::time::{UnixMillis, UnixSeconds};
 
 /// One word for everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,9 @@ pub struct Health {
     /// Why it is not `ok`, one sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,
+    /// What was measured; shown as `application/health+json` alone.
+    #[serde(skip)]
+    pub checks: Vec<Check>,
     /// The first chain, or the one that `?chain=` selects.
     #[serde(flatten)]
     pub chain: ChainHealth,

@@ -8,6 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnixSeconds(pub u64);
 
+/// Milliseconds since 1970 in UTC; in JSON as RFC 3339: `2026-01-01T00:00:00.000Z`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnixMillis(pub u64);
+
 const SECONDS_PER_DAY: u64 = 86_400;
 /// Last second of the year 9999, the last that RFC 3339 can write.
 const MAX: u64 = 253_402_300_799;
@@ -18,6 +22,19 @@ impl fmt::Display for UnixSeconds {
         let (year, month, day) = civil(seconds / SECONDS_PER_DAY);
         let second = seconds % SECONDS_PER_DAY;
         write!(f, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+    }
+}
+
+impl fmt::Display for UnixMillis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = UnixSeconds(self.0 / 1_000).to_string();
+        write!(f, "{}.{:03}Z", seconds.trim_end_matches('Z'), self.0 % 1_000)
+    }
+}
+
+impl Serialize for UnixMillis {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -82,6 +99,11 @@ mod tests {
             assert_eq!(UnixSeconds(seconds).to_string(), text);
             assert_eq!(parse(text), Some(UnixSeconds(seconds)));
         }
+    }
+
+    #[test]
+    fn milliseconds_stand_behind_the_seconds() {
+        assert_eq!(UnixMillis(1_767_225_600_007).to_string(), "2026-01-01T00:00:00.007Z");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use actors::{
 };
 use parking_lot::Mutex;
 use storage::{CloseReport, DirectoryLock, LockError};
-use supervision::{FaultInjection, InjectError, Running, Snapshots, Tree};
+use supervision::{Events, FaultInjection, InjectError, Running, Snapshots, Tree};
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
@@ -67,7 +67,7 @@ impl Node {
         let closed = Arc::default();
         let wiring = Wiring::of(&launch, &metrics.meter(), halter, Arc::clone(&closed))?;
         let (name, home, grace) = (launch.name.clone(), launch.home.clone(), launch.config.shutdown.grace);
-        let (snapshots, seen) = (wiring.snapshots.clone(), wiring.seen.clone());
+        let (snapshots, events, seen) = (wiring.snapshots.clone(), wiring.events.clone(), wiring.seen.clone());
         let mut settings = supervision::Config::new(metrics.meter());
         settings.chaos = launch.config.chaos.enabled;
         settings.seed = rand::random();
@@ -76,6 +76,7 @@ impl Node {
         let metrics_door = MetricsDoor::open(launch.listeners.metrics, metrics.scrape())?;
         let running = tree.start().await;
         snapshots.store(Some(Arc::new(running.snapshots())));
+        events.store(Some(Arc::new(running.events())));
         let admin_door = AdminDoor::open(launch.listeners.admin, token, Desk::of(&running, launch.config.chaos.enabled), place)?;
         Ok(Self { name, home, running, lock, metrics, metrics_door, admin_door, closed, halted, grace, seen })
     }
@@ -107,6 +108,11 @@ impl Node {
 
     pub fn home(&self) -> &Home {
         &self.home
+    }
+
+    /// What happens in the tree.
+    pub fn events(&self) -> Events {
+        self.running.events()
     }
 
     pub fn snapshots(&self) -> Snapshots {

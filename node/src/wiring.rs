@@ -25,7 +25,7 @@ use opentelemetry::metrics::Meter;
 use parking_lot::Mutex;
 use primitives::{Address, B256, Clock, Filesystem, Genesis, SecretKey, SystemClock, limits::MAX_BODY_BYTES};
 use storage::CloseReport;
-use supervision::{ChildSpec, Group, Member, Snapshots};
+use supervision::{ChildSpec, Events, Group, Member, Snapshots};
 use wire::{Codec, Identity, Limits, Tcp, ValidatorProof};
 
 use crate::{boot::Seen, config, door::OpenedTcp, exit::Failure, launch::Launch, probes, tree};
@@ -60,6 +60,7 @@ pub(crate) struct Wiring {
     consensus_view: ConsensusView,
     p2p: Option<P2p>,
     pub snapshots: Arc<ArcSwapOption<Snapshots>>,
+    pub events: Arc<ArcSwapOption<Events>>,
     pub seen: Seen,
 }
 
@@ -78,7 +79,7 @@ impl Wiring {
             chain_id: genesis.chain_id,
         };
         let p2p = connect(launch, &destinations, meter, clock.clone())?;
-        let consensus_view = ConsensusView::new(clock.unix_ms());
+        let consensus_view = ConsensusView::default();
         let seen = Seen { ledger: ledger.clone(), peers: p2p.peers.clone(), consensus: consensus_view.clone() };
         Ok(Self {
             admission: Arc::new(Admission::new(&genesis, clock.clone())),
@@ -102,6 +103,7 @@ impl Wiring {
             consensus_view,
             p2p: Some(p2p),
             snapshots: Arc::default(),
+            events: Arc::default(),
             seen,
         })
     }
@@ -264,6 +266,8 @@ impl Wiring {
             sync: self.sync_view.clone(),
             clock: self.clock.clone(),
             snapshots: self.snapshots.clone(),
+            events: self.events.clone(),
+            meter: self.meter.clone(),
             data_directory,
             listeners: vec![("rpc", config.rpc.listen), ("p2p", config.p2p.listen), ("metrics", config.metrics.listen)],
         };

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use alloy_consensus::{Sealable, Transaction as _, transaction::SignerRecoverable};
 use alloy_eips::eip7840::BlobParams;
 use api::{
-    Accessed, AccountProof, AccountState, BackendError, BlockRef, Call, Contradiction, Criterion, DecidedBlock, Fork, ForkSchedule, Found, Health,
-    LogCriteria, PeerStatus, PoolContent, Rejection, SealedHeader, SyncStatus, Tracing, Validators,
+    Accessed, AccountProof, AccountState, BackendError, BlockRef, Call, Contradiction, Criterion, DecidedBlock, Fork, ForkSchedule, Found,
+    Happenings, Health, LogCriteria, PeerStatus, PoolContent, Rejection, SealedHeader, SyncStatus, Tracing, UnixSeconds, Validators,
 };
 use arc_swap::ArcSwapOption;
 use execution::{CallOutcome, Simulation, StateReader};
+use opentelemetry::metrics::Meter;
 use primitives::{Address, B256, Block, Body, Bytes, Certificate, Clock, Genesis, Height, Metadata, U256, light::Bundle};
 use serde_json::value::RawValue;
-use supervision::Snapshots;
+use supervision::{Events, Snapshots};
 use tokio::sync::{broadcast, watch};
 
 use super::{
     convert, decisions, fees, health, light,
+    readiness::Readiness,
     restarts::Restarts,
     state::{Simulator, state_at},
 };
@@ -54,6 +56,10 @@ pub struct Sources {
     pub clock: Arc<dyn Clock>,
     /// Filled in when the tree runs.
     pub snapshots: Arc<ArcSwapOption<Snapshots>>,
+    /// The same.
+    pub events: Arc<ArcSwapOption<Events>>,
+    /// Where the criteria of readiness are shown.
+    pub meter: Meter,
     /// Where the disk's free space is looked up.
     pub data_directory: std::path::PathBuf,
     /// Addresses this node must listen on, by what they are for.
@@ -66,11 +72,14 @@ pub struct Backend {
     pub(super) sources: Sources,
     simulator: Simulator,
     restarts: Restarts,
+    readiness: Readiness,
 }
 
 impl Backend {
     pub fn new(sources: Sources) -> Self {
-        Self { simulator: Simulator::new(&sources), restarts: Restarts::default(), sources }
+        let readiness = Readiness::default();
+        readiness.observe(&sources.meter, &sources);
+        Self { simulator: Simulator::new(&sources), restarts: Restarts::default(), readiness, sources }
     }
 
     fn ledger(&self) -> &Ledger {
@@ -320,11 +329,21 @@ impl api::Backend for Backend {
     }
 
     async fn readiness(&self) -> Vec<Criterion> {
-        health::readiness(&self.sources).await
+        self.readiness.criteria(&self.sources).await
     }
 
     fn actors(&self) -> supervision::Snapshot {
         health::actors(&self.sources)
+    }
+
+    fn happenings(&self) -> Option<Happenings> {
+        let events = Events::clone(&*self.sources.events.load_full()?);
+        let began_unix_ms = self.sources.clock.unix_ms().saturating_sub(events.age().as_millis() as u64);
+        Some(Happenings { events, began_unix_ms })
+    }
+
+    fn now(&self) -> UnixSeconds {
+        UnixSeconds(self.sources.clock.unix_ms() / 1_000)
     }
 }
 

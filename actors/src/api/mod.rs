@@ -21,11 +21,19 @@ mod convert;
 mod decisions;
 mod fees;
 mod health;
+mod judge;
 mod light;
 mod looks;
+mod pace;
+mod readiness;
 mod restarts;
 mod state;
 mod trace;
 
 pub use actor::{ApiMailbox, Parts, child};
 pub use backend::{Backend, Sources};
+
+/// A state as JSON writes it.
+fn word_of(state: supervision::ChildState) -> String {
+    serde_json::to_value(state).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}

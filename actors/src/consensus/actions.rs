@@ -33,7 +33,7 @@ impl Consensus {
         }
         let status = self.host.status();
         self.parts.metrics.power_online.record(status.power_online, &[]);
-        self.parts.view.show(status, self.moved_unix_ms);
+        self.parts.view.show(status);
         Ok(())
     }
 

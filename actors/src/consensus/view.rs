@@ -20,17 +20,15 @@ pub struct Seen {
     pub last_signed: Option<(Height, Round, &'static str)>,
     pub power_online: u64,
     pub power_needed: u64,
-    /// When the last block was committed, or this process began, in Unix milliseconds.
-    pub moved_unix_ms: u64,
 }
 
 /// The latest [`Seen`]. Clones show the same.
 #[derive(Clone, Debug)]
 pub struct ConsensusView(Arc<ArcSwap<Seen>>);
 
-impl ConsensusView {
-    /// A view from before the actor's first start, at `unix_ms`.
-    pub fn new(unix_ms: u64) -> Self {
+/// A view from before the actor's first start.
+impl Default for ConsensusView {
+    fn default() -> Self {
         Self(Arc::new(ArcSwap::from_pointee(Seen {
             height: Height::GENESIS,
             round: Round::ZERO,
@@ -41,15 +39,16 @@ impl ConsensusView {
             last_signed: None,
             power_online: 0,
             power_needed: 0,
-            moved_unix_ms: unix_ms,
         })))
     }
+}
 
+impl ConsensusView {
     pub fn seen(&self) -> Arc<Seen> {
         self.0.load_full()
     }
 
-    pub(super) fn show(&self, status: Status, moved_unix_ms: u64) {
+    pub(super) fn show(&self, status: Status) {
         let code = status.signing.code.map(|code| format!("{code}: ")).unwrap_or_default();
         self.0.store(Arc::new(Seen {
             height: status.height,
@@ -61,7 +60,6 @@ impl ConsensusView {
             last_signed: status.last_signed.map(|signed| (signed.height, signed.round, signed.step)),
             power_online: status.power_online,
             power_needed: status.power_needed,
-            moved_unix_ms,
         }));
     }
 }

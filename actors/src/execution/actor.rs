@@ -192,7 +192,7 @@ impl Execution {
             }
             !is_over
         });
-        self.parts.heads.committed(height);
+        self.parts.heads.committed(height, self.parts.clock.monotonic());
         self.parts.peers.say(None, Wire::Status(Status { height, hash: changes.hash }));
         let told = [self.parts.proposals.committed(height).await, self.parts.mempool.committed(self.for_mempool(changes)).await];
         for error in told.into_iter().filter_map(Result::err) {

@@ -1,12 +1,16 @@
 //! JSON-RPC and pages over HTTP and WebSocket.
 
+mod actors;
+mod events;
 mod guard;
+mod health;
 mod ids;
 mod limited;
 mod pages;
 mod ready;
 mod router;
 mod rpc;
+mod tree;
 mod websocket;
 
 pub(crate) use limited::CameFrom;

@@ -10,7 +10,7 @@ use http::StatusCode;
 use tokio::time::timeout;
 
 use super::State;
-use crate::{Backend, Criterion, config::STATUS_LIMIT};
+use crate::{Backend, Criterion, config::STATUS_LIMIT, rest::asks_for};
 
 /// That this was answered is the answer: the loop turns.
 pub(super) async fn livez() -> &'static str {
@@ -22,7 +22,7 @@ pub(super) async fn readyz<B: Backend>(Extract(state): Extract<State<B>>, RawQue
     let Ok(criteria) = timeout(STATUS_LIMIT, state.backend.readiness()).await else {
         return (StatusCode::SERVICE_UNAVAILABLE, "[-] answer: the node did not say whether it is ready\nnot ready\n").into_response();
     };
-    let is_verbose = query.is_some_and(|query| query.split('&').any(|word| word == "verbose" || word.starts_with("verbose=")));
+    let is_verbose = asks_for(query.as_deref(), "verbose");
     let is_ready = criteria.iter().all(|criterion| criterion.holds);
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, list(&criteria, is_verbose, is_ready)).into_response()

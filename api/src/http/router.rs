@@ -10,10 +10,12 @@ use axum::{
     routing::{get, post},
 };
 use http::Uri;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::{
+    actors, events,
     guard::{Guard, guard},
+    health,
     limited::limited,
     pages, ready, rpc,
 };
@@ -32,6 +34,10 @@ pub(crate) struct State<B> {
     pub calls: Service<B>,
     /// Bodies of more than a few KiB, so that a thousand uploads do not fill the memory.
     pub large_bodies: Arc<Semaphore>,
+    /// Places for those who follow events.
+    pub event_readers: Arc<Semaphore>,
+    /// True once the API stops.
+    pub stopped: watch::Receiver<bool>,
     /// What may be answered.
     pub offer: Offer,
     /// Other addresses of this node: what it is, and where.
@@ -39,9 +45,10 @@ pub(crate) struct State<B> {
 }
 
 impl<B: Backend> State<B> {
-    pub fn new(backend: B, calls: Service<B>, config: &Config) -> Self {
+    pub fn new(backend: B, calls: Service<B>, config: &Config, stopped: watch::Receiver<bool>) -> Self {
+        let event_readers = Arc::new(Semaphore::new(config::MAX_EVENT_READERS));
         let large_bodies = Arc::new(Semaphore::new(config::MAX_LARGE_BODIES));
-        Self { backend, calls, large_bodies, offer: config.offer, addresses: Arc::new(config.addresses.clone()) }
+        Self { backend, calls, large_bodies, event_readers, stopped, offer: config.offer, addresses: Arc::new(config.addresses.clone()) }
     }
 }
 
@@ -61,14 +68,16 @@ macro_rules! routes {
 routes! {
     get "/" => rpc::get::<B>,
     post "/" => rpc::post::<B>,
-    get "/health" => pages::health::<B>,
+    get "/health" => health::health::<B>,
     get "/livez" => ready::livez,
     get "/readyz" => ready::readyz::<B>,
     get "/v1/accounts/{address}" => rest::account::<B>,
-    get "/v1/actors" => pages::actors::<B>,
+    get "/v1/actors" => actors::actors::<B>,
+    get "/v1/actors/{*path}" => actors::actor::<B>,
     get "/v1/blocks" => rest::blocks::<B>,
     get "/v1/blocks/{block}" => rest::block::<B>,
     get "/v1/certificates/{height}" => rest::certificate::<B>,
+    get "/v1/events" => events::events::<B>,
     get "/v1/evidence" => rest::evidence::<B>,
     get "/v1/openapi.json" => rest::document::<B>,
     get "/v1/peers" => pages::peers::<B>,

@@ -80,8 +80,13 @@ fn refuse(what: &str, text: &str, wanted: &str) -> Refusal {
     Refusal::malformed(format!("'{}' is no {what}; write {wanted}", cut(&text)))
 }
 
+/// Whether a query has `word`, with whatever value or none.
+pub(crate) fn asks_for(query: Option<&str>, word: &str) -> bool {
+    query.is_some_and(|query| query.split('&').any(|pair| pair.split('=').next() == Some(word)))
+}
+
 /// The beginning of a text that may be a client's.
-fn cut(text: &impl fmt::Display) -> String {
+pub(crate) fn cut(text: &impl fmt::Display) -> String {
     text.to_string().chars().take(MAX_REPEATED_CHARS).collect()
 }
 

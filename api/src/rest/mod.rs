@@ -7,6 +7,7 @@ mod accounts;
 mod asked;
 mod blocks;
 mod consensus;
+mod down;
 pub(crate) mod openapi;
 mod receipts;
 mod refusal;
@@ -25,7 +26,7 @@ use serde::Serialize;
 use tracing::Instrument;
 
 pub(crate) use accounts::account;
-pub(crate) use asked::{Asked, Segment};
+pub(crate) use asked::{Asked, Segment, asks_for, cut};
 pub(crate) use blocks::{block, blocks};
 pub(crate) use consensus::{certificate, evidence, validators};
 pub(crate) use openapi::document;
@@ -56,6 +57,16 @@ async fn answer_with<B: Backend, T: Serialize>(
     state.calls.metrics().answered(name, code, started.elapsed());
     match found {
         Ok(found) => (status, Json(found)).into_response(),
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => naming(refusal, &state.backend).into_response(),
     }
+}
+
+/// Says of a node that cannot answer what is down.
+fn naming(mut refusal: Refusal, backend: &impl Backend) -> Refusal {
+    let down = (refusal.status == StatusCode::SERVICE_UNAVAILABLE).then(|| down::down(&backend.actors())).flatten();
+    if let Some(down) = down {
+        refusal.message.push_str("; down: ");
+        refusal.message.push_str(&down);
+    }
+    refusal
 }

@@ -4,6 +4,7 @@
 mod client;
 mod counted;
 mod decided;
+mod events;
 mod filters;
 mod guard;
 mod light;
@@ -21,4 +22,5 @@ mod shapes;
 mod stopping;
 mod subscriptions;
 mod traces;
+mod tree;
 mod websocket;

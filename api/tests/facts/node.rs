@@ -11,10 +11,10 @@ use alloy_eips::{
 };
 use alloy_primitives::{Address, B256, Bytes, Log, Signature, TxKind, U256, address, b256};
 use api::{
-    Accessed, AccountProof, AccountState, ActorsHealth, Backend, BackendError, BlobsHealth, BlockRef, BlockchainHealth, Call, ChainHealth,
-    ClockHealth, ConsensusHealth, Contradiction, Criterion, DecidedBlock, Direction, Fork, ForkSchedule, Found, Health, LogCriteria, MempoolHealth,
-    P2pHealth, PeerStatus, PoolContent, Rejection, SealedHeader, Signing, SlotProof, Status, StorageHealth, SyncHealth, SyncStatus, Tracing,
-    UnixSeconds, Validators,
+    Accessed, AccountProof, AccountState, ActorsHealth, Backend, BackendError, BlobsHealth, BlockRef, BlockchainHealth, Call, ChainHealth, Check,
+    ClockHealth, ComponentType, ConsensusHealth, Contradiction, Criterion, DecidedBlock, Direction, Fork, ForkSchedule, Found, Happenings, Health,
+    LogCriteria, MempoolHealth, P2pHealth, PeerStatus, PoolContent, Rejection, SealedHeader, Signing, SlotProof, Status, StorageHealth, SyncHealth,
+    SyncStatus, Tracing, UnixSeconds, Validators,
 };
 use primitives::{
     Block, Certificate, CommitSignature, Header, Height, Metadata, Round, SecretKey, Transaction, Validator, ValidatorSet, light::Bundle,
@@ -22,7 +22,7 @@ use primitives::{
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::{Semaphore, broadcast, watch};
 
-use crate::decided;
+use crate::{decided, tree::Tree};
 
 pub const CHAIN_ID: u64 = 1337;
 pub const ALICE: Address = address!("0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266");
@@ -68,11 +68,13 @@ pub struct Node {
     /// Calls that were begun.
     pub begun: Arc<Semaphore>,
     pub submitted: Arc<Mutex<Vec<Bytes>>>,
+    pub tree: Tree,
 }
 
 impl Node {
-    pub fn new() -> Self {
+    pub async fn new() -> Self {
         let node = Self {
+            tree: Tree::start().await,
             blocks: Arc::default(),
             heads: watch::Sender::new(Height(0)),
             pending: broadcast::Sender::new(PENDING),
@@ -453,6 +455,14 @@ impl Backend for Node {
         Health {
             status: self.faults.lock().unwrap().status.unwrap_or(Status::Ok),
             reasons: vec![],
+            checks: vec![Check {
+                name: "consensus:stalled",
+                kind: ComponentType::Component,
+                value: 7.into(),
+                unit: Some("s"),
+                status: Status::Degraded,
+                reason: "no block for 7 s beyond the pace".into(),
+            }],
             chains: [("alpha".to_owned(), chain.clone())].into(),
             chain,
             clock: ClockHealth { skew_ms: -3 },
@@ -471,6 +481,14 @@ impl Backend for Node {
     }
 
     fn actors(&self) -> supervision::Snapshot {
-        supervision::Snapshot { name: "node".into(), children: vec![] }
+        self.tree.0.snapshot()
+    }
+
+    fn happenings(&self) -> Option<Happenings> {
+        Some(Happenings { events: self.tree.0.events(), began_unix_ms: 1_767_225_600_000 })
+    }
+
+    fn now(&self) -> UnixSeconds {
+        UnixSeconds(1_767_225_603)
     }
 }

@@ -1,9 +1,13 @@
 //! Health, readiness, actors, peers, and the list of addresses.
 
 use api::{Health, Status};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::{client::get, server::Server};
+use crate::{
+    client::{exchange, get},
+    schemas::Schemas,
+    server::Server,
+};
 
 #[tokio::test]
 async fn health_has_the_shape_that_dashboards_read() {
@@ -32,6 +36,28 @@ async fn health_is_503_only_when_the_node_is_down() {
         server.node.faults.lock().unwrap().status = Some(status);
         assert_eq!(get(server.address, "/health").await.status, code);
     }
+}
+
+#[tokio::test]
+async fn health_comes_as_health_json_to_whom_asks_for_it() {
+    let server = Server::start().await;
+    let schemas = Schemas::of(server.address).await;
+    let ask = async || exchange(server.address, "GET", "/health", &[("accept", "application/health+json")], b"").await;
+    for (status, word, code) in [(Status::Ok, "pass", 200), (Status::Degraded, "warn", 200), (Status::Down, "fail", 503)] {
+        server.node.faults.lock().unwrap().status = Some(status);
+        let answer = ask().await;
+        schemas.check("get", "/health", &answer);
+        assert_eq!((answer.status, &answer.json()["status"]), (code, &json!(word)));
+    }
+    let stalled = json!([{
+        "componentType": "component", "observedValue": 7, "observedUnit": "s", "status": "warn", "time": "2026-01-01T00:00:03Z",
+        "output": "no block for 7 s beyond the pace",
+    }]);
+    assert_eq!(ask().await.json()["checks"]["consensus:stalled"], stalled);
+    server.node.faults.lock().unwrap().mute = true;
+    let silent = ask().await;
+    schemas.check("get", "/health", &silent);
+    assert_eq!((silent.status, &silent.json()["status"]), (503, &json!("fail")));
 }
 
 #[tokio::test]
@@ -67,8 +93,30 @@ async fn readiness_lists_each_criterion() {
 #[tokio::test]
 async fn actors_and_peers_are_listed() {
     let server = Server::start().await;
-    assert_eq!(get(server.address, "/v1/actors").await.json()["name"], "node");
+    let actors = get(server.address, "/v1/actors").await.json();
+    let names = |children: &Value| children.as_array().unwrap().iter().map(|child| child["name"].clone()).collect::<Vec<_>>();
+    assert_eq!((&actors["name"], names(&actors["children"])), (&json!("node"), vec![json!("storage"), json!("p2p")]));
+    assert_eq!(names(&actors["children"][1]["children"]), ["p2p.session/ab/c"]);
+    let flat = get(server.address, "/v1/actors?flat").await.json();
+    assert_eq!((names(&flat["children"]).len(), &flat["children"][2]["parent"]), (3, &json!("p2p")));
+    let _: supervision::Snapshot = serde_json::from_value(flat).unwrap();
     assert_eq!(get(server.address, "/v1/peers").await.json()["peers"][0]["direction"], "outbound");
+}
+
+#[tokio::test]
+async fn one_actor_is_found_by_its_name_whatever_is_in_it() {
+    let server = Server::start().await;
+    server.node.tree.happens("storage", "something");
+    let storage = get(server.address, "/v1/actors/storage").await.json();
+    let events = storage["events"].as_array().unwrap();
+    assert!(events.iter().all(|event| event["child"] == "storage") && 3 <= events.len(), "{storage}");
+    assert_eq!((&storage["state"], &events.last().unwrap()["kind"]["event"]), (&json!("running"), &json!("injected")));
+    for path in ["/v1/actors/p2p.session/ab/c", "/v1/actors/p2p.session%2Fab%2Fc"] {
+        assert_eq!(get(server.address, path).await.json()["parent"], "p2p", "{path}");
+    }
+    let unknown = get(server.address, "/v1/actors/storag").await;
+    let message = "there is no actor 'storag' here; nearby are storage";
+    assert_eq!((unknown.status, &unknown.json()["error"]), (404, &json!({ "code": "not_found", "message": message })));
 }
 
 #[tokio::test]

@@ -39,6 +39,8 @@ async fn every_page_looks_as_the_document_says() {
         ("/v1/certificates/{height}", "/v1/certificates/1".to_owned()),
         ("/v1/evidence", "/v1/evidence".to_owned()),
         ("/v1/actors", "/v1/actors".to_owned()),
+        ("/v1/actors", "/v1/actors?flat".to_owned()),
+        ("/v1/actors/{path}", "/v1/actors/p2p".to_owned()),
         ("/v1/peers", "/v1/peers".to_owned()),
         ("/v1/openapi.json", "/v1/openapi.json".to_owned()),
     ] {

@@ -36,7 +36,7 @@ impl Schemas {
         let kind = answer.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().to_owned();
         let content = &response["content"][&kind];
         assert!(content.is_object(), "{method} {path} answers {} as {kind}, which is not described", answer.status);
-        if kind == "application/json" {
+        if kind.ends_with("json") {
             self.validate(&content["schema"], &answer.json(), &format!("{method} {path} {}", answer.status));
         }
     }

@@ -38,7 +38,7 @@ impl Server {
     pub async fn with(config: Config) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let node = Node::new();
+        let node = Node::new().await;
         let (stop, stopped) = oneshot::channel();
         let serving = serve(Door::new(listener, &config), node.clone(), config, async { drop(stopped.await) });
         Self { address, node, stop, task: tokio::spawn(serving) }

@@ -42,7 +42,7 @@ pub const KEYS: &[Key] = &[
         "rpc.public_also",
         Kind::List,
         "[]",
-        "What a public listener answers besides: \"debug\" (debug_*), \"txpool\" (the lists of txpool_*), \"operator\" (/v1/actors, /v1/peers,\nand where else this node listens, on GET /).",
+        "What a public listener answers besides: \"debug\" (debug_*), \"txpool\" (the lists of txpool_*), \"operator\" (/v1/actors, /v1/events,\n/v1/peers, and where else this node listens, on GET /).",
     ),
     key(
         "rpc.limit_reads",

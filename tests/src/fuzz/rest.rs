@@ -10,7 +10,9 @@ use super::{Chain, Reply, hostile};
 /// What a page may be answered with. A 500 is a mistake of the node.
 const STATUSES: [u16; 12] = [200, 202, 400, 404, 405, 408, 409, 413, 414, 415, 422, 503];
 /// Not on a public listener.
-const OPERATOR_PAGES: [&str; 2] = ["/v1/actors", "/v1/peers"];
+const OPERATOR_PAGES: [&str; 3] = ["/v1/actors", "/v1/events", "/v1/peers"];
+/// An answer that has no end.
+const ENDLESS: &str = "/v1/events";
 const QUERIES: [&str; 8] =
     ["", "?from=0&count=5", "?count=101", "?from=-1", "?from=0x1&count=", "?count=18446744073709551616", "?from=%ff&from=1", "?&&==&"];
 /// Characters of what stands in a path.
@@ -24,7 +26,7 @@ impl Paths {
     pub async fn ask(client: &Client) -> Result<Self> {
         let document = client.get_json("/v1/openapi.json").await?;
         let paths = document["paths"].as_object().context("the document has paths")?;
-        Ok(Self(paths.keys().cloned().collect()))
+        Ok(Self(paths.keys().filter(|path| *path != ENDLESS).cloned().collect()))
     }
 
     /// A path with something valid, or anything, in the place of its parameter.
@@ -38,7 +40,8 @@ impl Paths {
 
 /// Whether `path`, with whatever query, is a page for the operator alone.
 pub fn is_operators(path: &str) -> bool {
-    OPERATOR_PAGES.contains(&path.split('?').next().unwrap_or_default())
+    let path = path.split('?').next().unwrap_or_default();
+    OPERATOR_PAGES.iter().any(|page| path.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 /// What is wrong with the answer to a page; its status if nothing is.

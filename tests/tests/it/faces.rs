@@ -43,12 +43,15 @@ async fn health_has_its_fixed_shape_and_every_probe_holds() {
         "listener_rpc",
         "listener_p2p",
         "listener_metrics",
+        "mempool_answers",
         "storage_open",
         "disk_has_room",
+        "consensus_running",
+        "actors_running",
+        "height_fresh",
         "synced",
         "quorum_online",
         "signing",
-        "actors_running",
         "clock",
     ];
     assert!(status == 200 && criteria.iter().all(|name| ready.contains(&format!("[+] {name}: "))), "{ready}");
@@ -60,6 +63,14 @@ async fn health_has_its_fixed_shape_and_every_probe_holds() {
     let expected = ["storage", "signer", "mempool", "proposals", "execution", "p2p.gossip", "p2p.listener", "p2p.dialer", "sync", "consensus", "api"];
     assert!(expected.iter().all(|name| names.contains(name)), "{names:?}");
     assert!(children.iter().all(|child| child["state"] == "running" && child["restarts"] == 0), "{actors}");
+
+    let gossip = children.iter().find(|child| child["name"] == "p2p.gossip").unwrap();
+    let session = gossip["children"][0]["name"].as_str().unwrap();
+    let one: Value = serde_json::from_str(&node.get(&format!("/v1/actors/{session}")).await.unwrap().1).unwrap();
+    assert_eq!((&one["name"], &one["parent"]), (&session.into(), &"p2p.gossip".into()));
+    for name in criteria {
+        assert_eq!(node.metric_of("node_ready_criterion", &format!("criterion=\"{name}\"")).await, 1.0, "{name}");
+    }
 
     let (rpc, p2p) = (node.rpc, node.p2p);
     let index = node.get("/").await.unwrap().1;

@@ -6,6 +6,7 @@ mod command_line;
 mod disk;
 mod faces;
 mod faults;
+mod health;
 mod layering;
 mod light_client;
 mod load;

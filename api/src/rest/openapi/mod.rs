@@ -2,6 +2,7 @@
 //!
 //! Tests hold it against the router, and real answers against its schemas.
 
+mod operator;
 mod paths;
 mod schemas;
 
@@ -52,7 +53,9 @@ mod tests {
             .iter()
             .flat_map(|(path, item)| item.as_object().unwrap().keys().map(move |method| (method.clone(), path.clone())))
             .collect();
-        let routed: BTreeSet<(String, String)> = ROUTES.iter().map(|(method, path)| (method.to_string(), path.to_string())).collect();
+        // The document knows no parameter that may hold a slash: there it is %2F.
+        let documented_as = |path: &str| path.replace("{*", "{");
+        let routed: BTreeSet<(String, String)> = ROUTES.iter().map(|(method, path)| (method.to_string(), documented_as(path))).collect();
         assert_eq!(documented, routed);
     }
 

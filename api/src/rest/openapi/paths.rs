@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
+    checks::HEALTH_JSON,
     config::{MAX_PAGE_BLOCKS, PAGE_BLOCKS},
     rest::asked::MAX_HEIGHT,
 };
@@ -28,7 +29,9 @@ pub(super) fn all() -> Value {
             "get": with(get("certificate", "The proof that a height was decided", page("Certificate"), FOUND), json!([named("height", height())])),
         },
         "/v1/evidence": { "get": get("evidence", "Validators who contradicted themselves, with the proof", page("Evidence"), BUSY) },
-        "/v1/actors": { "get": get("actors", "The supervision tree; not on a public listener", page("Actors"), &[404]) },
+        "/v1/actors": { "get": actors() },
+        "/v1/actors/{path}": { "get": actor() },
+        "/v1/events": { "get": events() },
         "/v1/peers": { "get": get("peers", "Who is connected; not on a public listener", page("Peers"), &[404, 503]) },
         "/v1/openapi.json": { "get": get("openapi", "This document", ("The document", "application/json", json!({ "type": "object" })), &[]) },
     })
@@ -147,8 +150,11 @@ fn body(schema: Value) -> Value {
 }
 
 fn health() -> Value {
-    let mut health = get("health", "How the node is", page("Health"), &[400, 404]);
+    let mut health = get("health", "How the node is; 200 while it does its work, well or not so well", page("Health"), &[400, 404]);
     health["responses"]["503"] = response(("It does not do its work", "application/json", json!({ "$ref": "#/components/schemas/Down" })));
+    for status in ["200", "503"] {
+        health["responses"][status]["content"][HEALTH_JSON] = json!({ "schema": { "$ref": "#/components/schemas/HealthReport" } });
+    }
     let chain = json!({ "type": "string" });
     with(health, json!([asked("chain", "Which chain, where there are several", chain)]))
 }
@@ -158,6 +164,35 @@ fn readyz() -> Value {
     ready["responses"]["503"] = response(text("What does not hold"));
     let verbose = json!({ "type": "string" });
     with(ready, json!([asked("verbose", "Lists every criterion, not only those that do not hold", verbose)]))
+}
+
+fn actors() -> Value {
+    let actors = get("actors", "The supervision tree, children under their parents; not on a public listener", page("Actors"), &[404]);
+    with(actors, json!([asked("flat", "In one list, each naming its parent", json!({ "type": "string" }))]))
+}
+
+fn actor() -> Value {
+    let mut path = named("path", json!({ "type": "string", "examples": ["consensus"] }));
+    path["description"] = json!("The name as the tree shows it; a slash in it as it is or as `%2F`");
+    with(get("actor", "One actor with its last events; not on a public listener", page("ActorPage"), &[400, 404]), json!([path]))
+}
+
+fn events() -> Value {
+    let stream =
+        ("Server-sent events: `id` is the sequence, `event` the kind, `data` the event as JSON", "text/event-stream", json!({ "type": "string" }));
+    let id = json!({ "type": "string", "pattern": "^([0-9]+|now)$" });
+    let word = json!({ "type": "string" });
+    let last = json!({ "name": "Last-Event-ID", "in": "header", "required": false, "description": "As `after`, which it overrides", "schema": id });
+    let parameters = json!([
+        last,
+        asked("after", "The id of the last event that was read, or `now`; without it, all that are kept come first", id),
+        asked("child", "This actor and all below it", word.clone()),
+        asked("kind", "Kinds with commas between them: `exited,ready`", word),
+    ]);
+    with(
+        get("events", "What happens in the supervision tree, until the client leaves; not on a public listener", stream, &[400, 404, 503]),
+        parameters,
+    )
 }
 
 fn blocks() -> Value {

@@ -2,7 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
+use super::operator;
+
 pub(super) fn all() -> Value {
+    joined(of_the_chain(), operator::all())
+}
+
+fn of_the_chain() -> Value {
     json!({
         "Error": object(json!({ "error": object(json!({ "code": word(), "message": word() })) })),
         "Hash": { "type": "string", "pattern": "^0x[0-9a-f]{64}$" },
@@ -40,53 +46,45 @@ pub(super) fn all() -> Value {
         "Proposal": signed(json!({
             "height": of("Number"), "round": of("Number"), "value": of("Hash"), "pol_round": maybe(of("Number")), "proposer": of("Address"),
         })),
-        "Actors": actors(),
-        "Peers": peers(),
-        "Health": health(),
-        "Down": { "oneOf": [of("Health"), object(json!({ "status": one_of(&["down"]), "reasons": list(word()) }))] },
-        "ChainHealth": object(chain()),
-        "Consensus": consensus(),
-        "Sync": object(json!({ "state": one_of(&["synced", "syncing"]), "behind": of("Number") })),
-        "Pool": object(json!({ "pending": of("Number"), "queued": of("Number") })),
     })
 }
 
 /// An object that always has exactly these properties.
-fn object(properties: Value) -> Value {
+pub(super) fn object(properties: Value) -> Value {
     let required: Vec<&String> = properties.as_object().into_iter().flat_map(Map::keys).collect();
     json!({ "type": "object", "required": required, "properties": properties, "additionalProperties": false })
 }
 
-fn of(schema: &str) -> Value {
+pub(super) fn of(schema: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{schema}") })
 }
 
-fn maybe(schema: Value) -> Value {
+pub(super) fn maybe(schema: Value) -> Value {
     json!({ "anyOf": [schema, { "type": "null" }] })
 }
 
-fn list(items: Value) -> Value {
+pub(super) fn list(items: Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 
-fn word() -> Value {
+pub(super) fn word() -> Value {
     json!({ "type": "string" })
 }
 
-fn flag() -> Value {
+pub(super) fn flag() -> Value {
     json!({ "type": "boolean" })
 }
 
-fn integer() -> Value {
+pub(super) fn integer() -> Value {
     json!({ "type": "integer" })
 }
 
-fn one_of(words: &[&str]) -> Value {
+pub(super) fn one_of(words: &[&str]) -> Value {
     json!({ "type": "string", "enum": words })
 }
 
 /// `properties` and `more` together.
-fn joined(mut properties: Value, more: Value) -> Value {
+pub(super) fn joined(mut properties: Value, more: Value) -> Value {
     if let (Value::Object(properties), Value::Object(more)) = (&mut properties, more) {
         properties.extend(more);
     }
@@ -241,74 +239,4 @@ fn contradiction() -> Value {
 
 fn signed(message: Value) -> Value {
     object(json!({ "message": object(message), "signature": of("Signature") }))
-}
-
-fn actors() -> Value {
-    let child = json!({
-        "type": "object",
-        "required": ["name", "state", "needs", "after", "incarnation", "restarts"],
-        "properties": { "name": word(), "state": word(), "needs": list(word()), "after": list(word()), "incarnation": of("Number"), "restarts": of("Number") },
-    });
-    object(json!({ "name": word(), "children": list(child) }))
-}
-
-fn peers() -> Value {
-    let peer = object(json!({
-        "id": word(),
-        "address": word(),
-        "direction": one_of(&["inbound", "outbound"]),
-        "validator": maybe(of("Address")),
-        "height": maybe(of("Number")),
-        "rtt_ms": maybe(of("Number")),
-        "connected_seconds": of("Number"),
-        "score": integer(),
-    }));
-    object(json!({ "peers": list(peer) }))
-}
-
-fn health() -> Value {
-    let own = json!({
-        "status": one_of(&["ok", "degraded", "down"]),
-        "reasons": list(word()),
-        "clock": object(json!({ "skew_ms": integer() })),
-        "storage": object(json!({ "lock": one_of(&["held", "released"]), "free_bytes": of("Number") })),
-        "actors": object(json!({
-            "total": of("Number"), "running": of("Number"), "restarting": of("Number"), "failed": of("Number"), "restarts_1h": of("Number"),
-        })),
-        "chains": { "type": "object", "additionalProperties": of("ChainHealth") },
-    });
-    let mut health = object(joined(chain(), own));
-    // Left out while there are none.
-    if let Value::Array(required) = &mut health["required"] {
-        required.retain(|name| name != "reasons");
-    }
-    health
-}
-
-fn chain() -> Value {
-    json!({
-        "blockchain": object(json!({
-            "height": of("Number"), "latest_block_hash": of("Hash"), "latest_block_time": of("Time"), "chain_id": of("Number"),
-        })),
-        "consensus": of("Consensus"),
-        "sync": of("Sync"),
-        "p2p": object(json!({ "listening": flag(), "self_dial_ok": flag(), "peers": of("Number") })),
-        "mempool": of("Pool"),
-        "blobs": object(json!({ "undecided": of("Number") })),
-    })
-}
-
-fn consensus() -> Value {
-    let last_signed = object(json!({ "height": of("Number"), "round": of("Number"), "step": word() }));
-    object(json!({
-        "height": of("Number"),
-        "round": of("Number"),
-        "step": word(),
-        "validator": flag(),
-        "signing": one_of(&["enabled", "sync-only", "observing", "refused", "halted", "none"]),
-        "last_signed": maybe(last_signed),
-        "stalled_seconds": of("Number"),
-        "power_online": of("Number"),
-        "power_needed": of("Number"),
-    }))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use supervision::{ChildSnapshot, ChildState, Event, EventKind};
+use supervision::{ChildSnapshot, ChildState, Event, EventKind, ProbeSnapshot};
 
 use super::style::Style;
 use crate::admin::{ActorPage, TreePage};
@@ -98,11 +98,7 @@ pub(super) fn actor(page: &ActorPage, style: Style) -> String {
         ("after", names(&child.after)),
         ("hangs when", format!("busy for {}", span(child.hang_limit_ms))),
     ];
-    rows.extend(
-        child.probes.iter().map(|probe| {
-            ("probe", format!("{} {}, unchanged for {} of {}", probe.name, probe.value, span(probe.unchanged_ms), span(probe.limit_ms)))
-        }),
-    );
+    rows.extend(child.probes.iter().map(|probe| ("probe", self::probe(probe))));
     if let Some(parent) = &child.parent {
         rows.push(("belongs to", parent.clone()));
     }
@@ -143,6 +139,13 @@ fn word(value: &Value) -> String {
 }
 
 /// Milliseconds for people, in the largest unit that tells something.
+fn probe(probe: &ProbeSnapshot) -> String {
+    match probe.value {
+        Some(value) => format!("{} {value}, unchanged for {} of {}", probe.name, span(probe.unchanged_ms), span(probe.limit_ms)),
+        None => format!("{}: nothing to move now", probe.name),
+    }
+}
+
 fn span(ms: u64) -> String {
     match ms {
         0..1_000 => format!("{ms} ms"),
