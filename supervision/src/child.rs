@@ -125,6 +125,11 @@ impl Child {
         matches!(self.phase, Phase::Running(_))
     }
 
+    /// Runs, and has not begun to end: one that still lets go of what it held is of no use to those who need it.
+    pub fn serves(&self) -> bool {
+        self.is_running() && self.port.vitals().fence.is_current(self.incarnation())
+    }
+
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Over { .. })
     }

@@ -125,10 +125,15 @@ impl Family {
         self.leave(id, Leaving::AtOnce, ExitReason::NeedsDown { need }, Then::Return);
     }
 
+    /// Whether others may need it.
+    pub fn is_static(&self, id: ChildId) -> bool {
+        self.children.get(&id).is_some_and(|child| child.parent.is_none())
+    }
+
     /// Something that `id` needs and that does not run.
     fn missing_need(&self, id: ChildId) -> Option<String> {
-        let runs = |name: &String| self.named(name).is_some_and(Child::is_running);
-        self.children.get(&id)?.rules.needs.iter().find(|name| !runs(name)).cloned()
+        let serves = |name: &String| self.named(name).is_some_and(Child::serves);
+        self.children.get(&id)?.rules.needs.iter().find(|name| !serves(name)).cloned()
     }
 
     /// Whether all that `id` starts after have had their first start, or never will.

@@ -232,9 +232,12 @@ impl<A: Actor> Life<A> {
         ExitReason::Stopped
     }
 
-    /// Ends this life: stale at once, then everything it holds is dropped, and only then the supervisor hears of it.
+    /// Ends this life: stale at once, then everything it holds is dropped, and only then it is gone.
     async fn end(&mut self, reason: ExitReason) {
         self.mailbox.vitals.fence.end(self.incarnation);
+        if let Some(gone) = &self.gone {
+            self.shared.command(Command::Ending(gone.child));
+        }
         self.context.end_tasks().await;
         let actor = self.actor.take();
         if let Err(caught) = caught(|| drop(actor)) {

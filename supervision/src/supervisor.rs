@@ -19,6 +19,8 @@ use crate::shared::Shared;
 pub(crate) enum Command {
     /// A start has ended, well or not.
     Started { child: ChildId, incarnation: Incarnation, outcome: Result<ActorCell, ExitReason> },
+    /// An incarnation has begun to end, and may take its time to let go of what it holds: those who need it hear of it now.
+    Ending(ChildId),
     /// An incarnation is gone, and all it held is free.
     Gone { child: ChildId, incarnation: Incarnation, reason: ExitReason },
     /// A backoff is over.
@@ -89,6 +91,8 @@ impl ractor::Actor for Supervisor {
 fn obey(family: &mut Family, command: Command) {
     match command {
         Command::Started { child, incarnation, outcome } => family.started(child, incarnation, outcome),
+        Command::Ending(child) if !family.is_static(child) => return,
+        Command::Ending(_) => {}
         Command::Gone { child, incarnation, reason } => family.gone(child, incarnation, reason),
         Command::Retry { child, incarnation } => family.retry(child, incarnation),
         Command::Tick => family.tick(),

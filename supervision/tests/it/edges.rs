@@ -102,3 +102,35 @@ fn a_tree_that_cannot_be_ordered_is_refused() {
     let unknown = refused(vec![spec("a").needs(&["z"])]);
     assert_eq!(unknown, Some(TreeError::Unknown { child: "a".into(), missing: "z".into() }));
 }
+
+/// Takes its time to let go of what it holds.
+struct Reluctant;
+
+impl Actor for Reluctant {
+    type Message = Told;
+
+    async fn handle(&mut self, _: Told, _: &mut Context<Told>) -> Result<(), Fault> {
+        Err(Fault::new("told to fail"))
+    }
+}
+
+impl Drop for Reluctant {
+    fn drop(&mut self) {
+        std::thread::sleep(ms(100));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn those_that_need_it_hear_of_its_end_while_it_still_lets_go_of_what_it_held() {
+    let (record, base) = (Record::default(), Address::new("base", MailboxLimits::each(8)));
+    let base_spec = ChildSpec::new("base", base.clone(), |_| async { Ok(Reluctant) });
+    let (_, user) = probe("user", &record);
+    let running = run(vec![base_spec, user.needs(&["base"])]).await;
+    base.try_send(Told::Fail).unwrap();
+    eventually("the user is back", || running.snapshot().is_healthy() && running.snapshot().child("user").unwrap().incarnation == 2).await;
+    let events = running.events().recent();
+    let leaves = position(&events, 0, "user", |kind| matches!(kind, EventKind::Leaving));
+    let gone = position(&events, 0, "base", |kind| matches!(kind, EventKind::Exited { .. }));
+    assert!(leaves < gone, "{events:#?}");
+    assert_eq!(running.snapshot().child("user").unwrap().restarts, 0, "it is not to blame");
+}
