@@ -10,7 +10,7 @@ use actors::{
 };
 use parking_lot::Mutex;
 use storage::{CloseReport, DirectoryLock, LockError};
-use supervision::{Events, FaultInjection, InjectError, Running, Snapshots, Tree};
+use supervision::{Controls, Events, FaultInjection, InjectError, Running, Snapshots, Tree};
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
@@ -117,6 +117,16 @@ impl Node {
 
     pub fn snapshots(&self) -> Snapshots {
         self.running.snapshots()
+    }
+
+    /// What happens in the tree, in order.
+    pub fn events(&self) -> Events {
+        self.running.events()
+    }
+
+    /// For ending and restarting actors.
+    pub fn controls(&self) -> Controls {
+        self.running.controls()
     }
 
     /// Arms a fault; refused unless `chaos.enabled`.

@@ -28,6 +28,7 @@ pub mod listeners;
 pub mod load;
 pub mod localnet;
 pub mod network;
+mod patience;
 pub mod ports;
 mod probes;
 pub mod run;

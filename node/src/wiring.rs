@@ -28,7 +28,7 @@ use storage::CloseReport;
 use supervision::{ChildSpec, Events, Group, Member, Snapshots};
 use wire::{Codec, Identity, Limits, Tcp, ValidatorProof};
 
-use crate::{boot::Seen, config, door::OpenedTcp, exit::Failure, launch::Launch, probes, tree};
+use crate::{boot::Seen, config, door::OpenedTcp, exit::Failure, launch::Launch, patience, probes, tree};
 
 /// How long a request under way may take after the stop.
 const DRAIN_LIMIT: Duration = Duration::from_secs(3);
@@ -123,12 +123,14 @@ impl Wiring {
             ("signer", self.signer_child(&peers, launch, data.clone())),
             ("api", self.api_child(&peers, door, launch, data)?),
         ];
+        let propose = self.genesis.consensus.timeouts.propose;
+        let place = |name, spec| tree::place(name, patience::give(name, spec, propose));
         let p2p = p2p::CHILDREN.into_iter().zip(children).map(|(name, spec)| match name {
             "p2p.dialer" => (name, probes::company(spec, &peers, others)),
             _ => (name, spec),
         });
-        let p2p = p2p.fold(Group::new("p2p"), |group, (name, spec)| group.with(tree::place(name, spec)));
-        Ok(specs.into_iter().map(|(name, spec)| tree::place(name, spec).into()).chain([p2p.into()]).collect())
+        let p2p = p2p.fold(Group::new("p2p"), |group, (name, spec)| group.with(place(name, spec)));
+        Ok(specs.into_iter().map(|(name, spec)| place(name, spec).into()).chain([p2p.into()]).collect())
     }
 
     fn storage_child(&self, launch: &Launch) -> ChildSpec {
