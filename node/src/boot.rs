@@ -119,11 +119,6 @@ impl Node {
         self.running.snapshots()
     }
 
-    /// What happens in the tree, in order.
-    pub fn events(&self) -> Events {
-        self.running.events()
-    }
-
     /// For ending and restarting actors.
     pub fn controls(&self) -> Controls {
         self.running.controls()

@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     campaigns::{
-        Costs, FailingDisk, FuzzRpc, Hostile, KillAll, KillOne, KillRandom, Panics, Settings, costs, disk, fuzz_rpc, heights, hostile, kill_all,
-        kill_one, kill_random, panics, restore, throughput,
+        Costs, Crowd, Crowds, FailingDisk, FuzzRpc, Hostile, KillAll, KillOne, KillRandom, Kind, Settings, Sweep, costs, crowds, disk, fuzz_rpc,
+        heights, hostile, kill_all, kill_one, kill_random, restore, sweep, throughput,
     },
     report::Report,
 };
@@ -87,19 +87,35 @@ enum Name {
         #[arg(long, default_value_t = 50)]
         rate: u64,
     },
-    /// Faults in every actor of one validator, all validators in one process
-    Panics {
+    /// Each kind of fault in each actor of one validator, all validators in one process: how long it takes to heal
+    Sweep {
         #[arg(long, default_value_t = 1)]
         rounds: u32,
         /// Transfers a second
         #[arg(long, default_value_t = 50)]
         rate: u64,
-        /// Of panic, error, hang
-        #[arg(long, value_delimiter = ',', default_value = "panic,error,hang")]
-        kinds: Vec<String>,
+        #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kind::ALL)]
+        kinds: Vec<Kind>,
         /// Only these actors
-        #[arg(long, value_delimiter = ',')]
-        actors: Vec<String>,
+        #[arg(long, value_name = "ACTOR", value_delimiter = ',')]
+        only: Vec<String>,
+        /// Real processes, started again as a service manager does: hangs of storage and signer, which end the process
+        #[arg(long)]
+        processes: bool,
+    },
+    /// Crashes of several actors of one validator at once, and of its listener and sessions all the time
+    Crowds {
+        #[arg(long, value_enum, value_delimiter = ',', default_values_t = Crowd::EACH)]
+        crowds: Vec<Crowd>,
+        /// Transfers a second
+        #[arg(long, default_value_t = 50)]
+        rate: u64,
+        /// How many pairs, chosen by the seed, instead of each two actors
+        #[arg(long, value_name = "COUNT")]
+        pairs: Option<usize>,
+        /// Of the crashes of the listener, and of the sessions
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
     },
     /// The disk of one validator fills up, or its syncs fail, under load. Needs the right to mount: root, or `unshare -Urm`
     Disk {
@@ -185,7 +201,7 @@ pub fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode> {
 impl Campaign {
     /// As many as a node needs, when the nodes run in here.
     fn threads(&self) -> usize {
-        if matches!(self.name, Name::Panics { .. }) { 8.max(4 * self.validators) } else { 4 }
+        if matches!(self.name, Name::Sweep { processes: false, .. } | Name::Crowds { .. }) { 8.max(4 * self.validators) } else { 4 }
     }
 
     async fn run(&self) -> Result<Report> {
@@ -206,9 +222,13 @@ impl Campaign {
             }
             Name::KillAll { rounds, rate } => kill_all(&settings, KillAll { rounds: *rounds, rate: *rate }).await,
             Name::KillRandom { rounds, rate } => kill_random(&settings, KillRandom { rounds: *rounds, rate: *rate }).await,
-            Name::Panics { rounds, rate, kinds, actors } => {
-                let options = Panics { rounds: *rounds, rate: *rate, kinds: kinds.clone(), actors: actors.clone() };
-                panics(&settings, &options).await
+            Name::Sweep { rounds, rate, kinds, only, processes } => {
+                let options = Sweep { rounds: *rounds, rate: *rate, kinds: kinds.clone(), only: only.clone(), processes: *processes };
+                sweep(&settings, &options).await
+            }
+            Name::Crowds { crowds: names, rate, pairs, seconds } => {
+                let length = Duration::from_secs(*seconds);
+                crowds(&settings, &Crowds { crowds: names.clone(), rate: *rate, pairs: *pairs, length }).await
             }
             Name::Disk { rounds, rate, full, kinds } => {
                 let options = FailingDisk { rounds: *rounds, rate: *rate, full: Duration::from_secs(*full), kinds: kinds.clone() };

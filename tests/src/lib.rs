@@ -25,6 +25,7 @@ mod process;
 mod report;
 mod small_disk;
 mod statistics;
+mod table;
 mod transfer;
 mod validator;
 mod wait;

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::table::Table;
+
 /// What a figure should be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Goal {
@@ -21,6 +23,7 @@ struct Figure {
 #[derive(Clone, Debug)]
 pub struct Report {
     campaign: &'static str,
+    tables: Vec<Table>,
     figures: Vec<Figure>,
     notes: Vec<String>,
     failures: Vec<String>,
@@ -28,7 +31,7 @@ pub struct Report {
 
 impl Report {
     pub fn of(campaign: &'static str) -> Self {
-        Self { campaign, figures: Vec::new(), notes: Vec::new(), failures: Vec::new() }
+        Self { campaign, tables: Vec::new(), figures: Vec::new(), notes: Vec::new(), failures: Vec::new() }
     }
 
     pub fn figure(&mut self, what: impl Into<String>, value: f64, unit: &'static str) {
@@ -37,6 +40,10 @@ impl Report {
 
     pub fn with_goal(&mut self, what: impl Into<String>, value: f64, unit: &'static str, goal: Goal) {
         self.figures.push(Figure { what: what.into(), value, unit, goal: Some(goal) });
+    }
+
+    pub fn table_of(&mut self, table: Table) {
+        self.tables.push(table);
     }
 
     /// Something a reader should know.
@@ -64,7 +71,9 @@ impl Report {
         let verdict = if self.failures.is_empty() { "safe".to_owned() } else { format!("NOT SAFE, {} failures", self.failures.len()) };
         let notes = self.notes.iter().map(|note| format!("  note: {note}"));
         let failures = self.failures.iter().map(|failure| format!("  FAILED: {failure}"));
-        let lines = std::iter::once(format!("{}: {verdict}", self.campaign)).chain(self.figures.iter().map(line)).chain(notes).chain(failures);
+        let head = std::iter::once(format!("{}: {verdict}", self.campaign));
+        let tables = self.tables.iter().flat_map(Table::lines);
+        let lines = head.chain(tables).chain(self.figures.iter().map(line)).chain(notes).chain(failures);
         lines.collect::<Vec<_>>().join("\n") + "\n"
     }
 
@@ -75,7 +84,9 @@ impl Report {
             json!({ "what": figure.what, "value": figure.value, "unit": figure.unit, "goal": goal })
         };
         let figures: Vec<_> = self.figures.iter().map(figure).collect();
-        json!({ "campaign": self.campaign, "safe": self.failures.is_empty(), "figures": figures, "notes": self.notes, "failures": self.failures })
+        let tables: Vec<_> = self.tables.iter().map(Table::json).collect();
+        let is_safe = self.failures.is_empty();
+        json!({ "campaign": self.campaign, "safe": is_safe, "tables": tables, "figures": figures, "notes": self.notes, "failures": self.failures })
     }
 }
 

@@ -1,15 +1,21 @@
 //! The campaigns, each a function from its settings to a report.
 
+mod answers;
 mod costs;
+mod crowds;
 mod disk;
 mod fuzz_rpc;
+mod group;
+mod healing;
 mod heights;
 mod hostile;
 mod kill_all;
 mod kill_one;
 mod kill_random;
-mod panics;
+mod kind;
 mod restore;
+mod strike;
+mod sweep;
 mod throughput;
 mod trial;
 
@@ -27,6 +33,7 @@ use crate::{
 };
 
 pub use costs::{Costs, costs};
+pub use crowds::{Crowd, Crowds, crowds};
 pub use disk::{FailingDisk, disk};
 pub use fuzz_rpc::{FuzzRpc, fuzz_rpc};
 pub use heights::heights;
@@ -34,8 +41,9 @@ pub use hostile::{Hostile, hostile};
 pub use kill_all::{KillAll, kill_all};
 pub use kill_one::{KillOne, kill_one};
 pub use kill_random::{KillRandom, kill_random};
-pub use panics::{Panics, panics};
+pub use kind::Kind;
 pub use restore::restore;
+pub use sweep::{Sweep, sweep};
 pub use throughput::throughput;
 
 /// How long a network may take to its first block, or a restarted one to its next.

@@ -19,6 +19,7 @@ mod restarts;
 mod rpc;
 mod service;
 mod sign_state;
+mod sweep;
 mod testnet;
 mod traces;
 mod transactions;
