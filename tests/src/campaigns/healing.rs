@@ -129,7 +129,7 @@ mod tests {
         }
 
         fn exit(&mut self, ms: u64, incarnation: u64) -> &mut Self {
-            self.event(ms, incarnation, EventKind::Exited { reason: ExitReason::Killed })
+            self.event(ms, incarnation, EventKind::Exited { reason: ExitReason::Killed { by: "a test".into() } })
         }
 
         fn look(&mut self, ms: u64, incarnation: u64, state: ChildState, waiting: usize, handled: u64) -> &mut Self {
