@@ -19,7 +19,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use super::{
     Settings,
     group::Group,
-    strike::{BY, kill},
+    strike::{BY, kill, stable},
 };
 use crate::{
     report::{Goal, Report},
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Transfers are signed for so much time with a pair.
-const PAIR_AT_MOST: Duration = Duration::from_secs(12);
+const PAIR_AT_MOST: Duration = Duration::from_secs(20);
 /// Times that all actors crash.
 const TIMES_ALL: usize = 5;
 /// Between two crashes of the listener.
@@ -37,8 +37,6 @@ const LISTENER_EVERY: Duration = Duration::from_secs(1);
 const SESSION_EVERY: Duration = Duration::from_millis(100);
 /// How long the chain is watched after a crowd, at least.
 const WATCHED: Duration = Duration::from_millis(1_000);
-/// Between two crowds: an actor that has been stable for this long is restarted at once.
-const REST: Duration = Duration::from_secs(1);
 const LISTENER: &str = "p2p.listener";
 const GOSSIP: &str = "p2p.gossip";
 const COLUMNS: [&str; 6] = ["times", "crashes", "all healed, median", "all healed, worst", "gap at the others, worst", "gap at itself, worst"];
@@ -147,13 +145,13 @@ async fn each(group: &mut Group, crowds: &[Vec<String>], report: &mut Report) ->
                 mend(group).await?;
             }
         }
-        tokio::time::sleep(REST).await;
     }
     Ok(shown)
 }
 
 async fn at_once(group: &mut Group, actors: &[&str]) -> Result<Shown> {
     let node = group.victim()?;
+    stable(node, actors).await?;
     let healed = tokio::select! {
         healed = kill(node, actors) => healed?,
         end = node.ended() => bail!("the validator ended: {}", end.reason),

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use node::boot::Node;
-use supervision::{ChildSnapshot, FaultInjection, FaultKind, Strike, Subscription};
+use supervision::{Backoff, ChildSnapshot, FaultInjection, FaultKind, Strike, Subscription};
 
 use super::{
     healing::{Healed, Healing},
     kind::Kind,
 };
+use crate::wait::eventually;
 
 /// Between two looks at the actors.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
@@ -47,6 +48,13 @@ pub(super) async fn kill(node: &Node, actors: &[&str]) -> Result<Vec<Healed>> {
         let _ = controls.kill(actor, BY).await;
     }
     ward.healed(1).await
+}
+
+/// Waits until all these have been up for so long that their next crash counts as the first: it is answered at once.
+pub(super) async fn stable(node: &Node, actors: &[&str]) -> Result<()> {
+    let stable_ms = Backoff::default().stable_after.as_millis() as u64;
+    let is_stable = |actor: &&str| look(node, actor).is_ok_and(|child| stable_ms <= child.uptime_ms);
+    eventually("the actors are stable", HEAL_LIMIT, async || actors.iter().all(is_stable).then_some(())).await
 }
 
 /// The actor of this name.

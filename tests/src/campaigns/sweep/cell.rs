@@ -12,7 +12,7 @@ use super::super::{
     group::{Gaps, Group, VICTIM},
     healing::Healed,
     kind::Kind,
-    strike::{look, strike},
+    strike::{look, stable, strike},
 };
 use crate::statistics::longest_gap;
 
@@ -48,6 +48,7 @@ impl Cell<'_> {
 
     /// Arms the fault, and waits until the actor is healed and everybody goes on.
     pub async fn run(&self, group: &mut Group) -> Result<Outcome> {
+        stable(group.victim()?, &[self.actor]).await?;
         let from = Instant::now();
         let answers = Answers::watch(group.client(VICTIM)?);
         let node = group.victim()?;

@@ -5,8 +5,8 @@
 //!   all along:   load, whose every acknowledged transfer must become final; an observer, who holds all votes against each other
 //! ```
 //!
-//! The kinds are the outer loop, so that an actor has been stable for a while before it is struck again: then its first retry is
-//! at once, as it is for the crash that comes out of the blue.
+//! An actor is struck again only when it has been stable for a while: then its first retry is at once, as it is for the crash that
+//! comes out of the blue. The kinds are the outer loop, so that nobody has to wait for that.
 
 mod cell;
 mod processes;
@@ -23,7 +23,7 @@ use cell::Cell;
 use results::Results;
 
 /// Transfers are signed for so much time in a cell.
-const CELL_AT_MOST: Duration = Duration::from_secs(12);
+const CELL_AT_MOST: Duration = Duration::from_secs(20);
 
 /// What is special to this campaign.
 #[derive(Clone, Debug)]
