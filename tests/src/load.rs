@@ -195,6 +195,9 @@ impl Shared {
                 Err(ClientError::Refused { message, .. }) if attempt > 0 && message.contains("nonce too low") => return,
                 // An earlier attempt arrived somewhere, and nobody said that it is on disk: it may still be lost, and is sent until it is final.
                 Err(ClientError::Refused { message, .. }) if attempt > 0 && message.contains("already known") => {
+                    if self.is_final(transfer.hash) {
+                        return;
+                    }
                     tokio::time::sleep(KNOWN_AFTER).await
                 }
                 Err(ClientError::Refused { message, .. }) if !is_passing(&message) => return self.refuse(message),
@@ -223,6 +226,10 @@ impl Shared {
         if let Some(sent) = self.sent.lock().get_mut(&hash) {
             sent.finalised.get_or_insert(at);
         }
+    }
+
+    fn is_final(&self, hash: B256) -> bool {
+        self.sent.lock().get(&hash).is_some_and(|sent| sent.finalised.is_some())
     }
 
     fn refuse(&self, message: String) {

@@ -19,7 +19,6 @@ use opentelemetry_sdk::{
     trace::{SdkTracerProvider, SpanData, SpanExporter},
 };
 use parking_lot::Mutex;
-use primitives::B256;
 use serde_json::json;
 use supervision::{FaultInjection, FaultKind, Strike};
 use tracing::{Dispatch, level_filters::LevelFilter};
@@ -87,16 +86,17 @@ async fn transaction(kept: Kept) {
     let client = Client::new(&format!("http://{}", launch.config.rpc.listen)).unwrap();
     let node = Node::start(launch).await.unwrap();
     node.ready().await.unwrap();
-    for (actor, message) in [("consensus", "TransactionsWaiting"), ("execution", "Commit")] {
+    // One after the other: a consensus that is gone tries no commit again.
+    for (nonce, (actor, message)) in [("consensus", "TransactionsWaiting"), ("execution", "Commit")].into_iter().enumerate() {
         node.inject(FaultInjection { child: actor.into(), kind: FaultKind::Panic, on: Strike::Named(message.into()) }).unwrap();
+        let (hash, raw) = Transfer::new(0, nonce as u64).sign();
+        client.call("eth_sendRawTransaction", json!([raw])).await.unwrap();
+        eventually("it is final", secs(20), async || {
+            let receipt = client.call("eth_getTransactionReceipt", json!([hash])).await.ok()?;
+            (!receipt.is_null()).then_some(())
+        })
+        .await;
     }
-    let (hash, raw): (B256, String) = Transfer::new(0, 0).sign();
-    client.call("eth_sendRawTransaction", json!([raw])).await.unwrap();
-    eventually("it is final", secs(20), async || {
-        let receipt = client.call("eth_getTransactionReceipt", json!([hash])).await.ok()?;
-        (!receipt.is_null()).then_some(())
-    })
-    .await;
     let receipt = node.stop("the test is over").await;
     assert!(receipt.lock_released, "{receipt:?}");
     let is_the_call = |span: &SpanData| span.attributes.iter().any(|field| field.value.as_str() == "eth_sendRawTransaction");
