@@ -111,7 +111,10 @@ impl supervision::Actor for Consensus {
             Message::Fetched(decided) => self.fetched(*decided, context),
             Message::Asked(peer, request) => self.asked(peer, request, context),
             Message::Answered(peer, answer) => self.answered(peer, *answer, context),
-            Message::Recall => Ok(self.recall()),
+            Message::Recall => {
+                self.recall();
+                Ok(())
+            }
         }
     }
 }
