@@ -65,7 +65,7 @@ impl Events {
 
     /// The sequence of the latest event; 0 before the first.
     pub fn latest(&self) -> u64 {
-        *self.0.latest.borrow()
+        self.0.ring.lock().back().map_or(0, |event| event.sequence)
     }
 
     /// Time since the tree was built, from which [`Event::at_ms`] counts.
