@@ -57,10 +57,11 @@ async fn those_that_need_it_suspend_at_once_and_come_back_after_it() {
     let events = running.events().recent();
     let backing_off = |kind: &EventKind| matches!(kind, EventKind::BackingOff { delay_ms } if *delay_ms > 0);
     let down = position(&events, 0, "base", backing_off);
-    let suspended = position(&events, down, "user", |kind| matches!(kind, EventKind::Suspended { .. }));
+
+    let suspended = position(&events, 0, "user", |kind| matches!(kind, EventKind::Suspended { .. }));
     let ready = position(&events, down, "base", |kind| *kind == EventKind::Ready);
     let resumed = position(&events, down, "user", |kind| *kind == EventKind::Resumed);
-    assert!(suspended < ready && ready < resumed);
+    assert!(suspended < down && ready < resumed, "before the backoff begins, and back after it");
     let _ = running.stop("test").await;
 }
 
