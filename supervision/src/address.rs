@@ -14,6 +14,7 @@ use crate::pulse::{Pulse, Sender, Waiting};
 use crate::reply::Reply;
 use crate::snapshot::ChildState;
 use crate::trace::Origin;
+use crate::turn;
 use crate::vitals::Vitals;
 
 /// A stable, cheaply cloned address. It holds the queue, so what is sent while the actor is down waits in it.
@@ -116,9 +117,14 @@ impl<M: Message> Address<M> {
     pub async fn ask<R: Send>(&self, limit: Duration, make: impl FnOnce(Reply<R>) -> M + Send) -> Result<R, AskError> {
         let now = Instant::now();
         let _waiting = Waiting::begin(self.vitals());
-        let (reply, receiver) = Reply::new();
+        let (reply, mut receiver) = Reply::new();
         self.enter(make(reply), now, limit).await?;
-        let outcome = match timeout_at(deadline(now, limit), receiver).await {
+        // Most answers come within a turn of the scheduler: then no timer is set.
+        let answer = match turn::answer_of(&mut receiver).await {
+            Some(answer) => Ok(answer),
+            None => timeout_at(deadline(now, limit), receiver).await,
+        };
+        let outcome = match answer {
             Ok(Ok(answered)) => answered,
             Ok(Err(_)) => Err(AskError::Crashed),
             Err(_) => Err(self.late(AskError::Deadline)),

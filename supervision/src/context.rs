@@ -1,5 +1,6 @@
 //! What an actor can do besides handling a message.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,7 +139,7 @@ impl<M: Message> Context<M> {
     pub fn task(&self, what: &'static str, future: impl Future<Output = ()> + Send + 'static) -> TaskHandle {
         let (shared, child, incarnation) = (self.shared.clone(), self.name.clone(), self.incarnation);
         let watched = async move {
-            if let Err(caught) = caught_async(future).await {
+            if let Err(caught) = caught_async(pin!(future)).await {
                 tracing::error!(%child, task = what, message = caught.message, place = caught.place, "task panicked");
                 let (message, place) = (caught.message, caught.place);
                 let kind = EventKind::TaskPanicked { task: what.to_owned(), message, place };

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{ActorCell, ActorRef};
+use ractor::ActorRef;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::time::Instant;
@@ -31,7 +31,7 @@ use crate::mailbox::Leaving;
 use crate::order::Orders;
 use crate::pulse::Pulse;
 use crate::registry::Row;
-use crate::runner::Seat;
+use crate::runner::{Newborn, Seat};
 use crate::shared::Shared;
 use crate::stopping::Stopping;
 use crate::supervisor::Command;
@@ -173,29 +173,28 @@ impl Family {
             incarnation,
             pulse,
             shared: self.shared.clone(),
-            supervisor: me.get_cell(),
         };
         let launch = child.launch.clone();
         let starter = tokio::spawn(async move {
             let outcome = launch(seat).await;
+            // Without a supervisor it is dropped here, which is its end.
             let _ = me.cast(Command::Started { child: id, incarnation, outcome });
         });
         child.enter(Phase::Starting { since: Instant::now(), starter: starter.abort_handle() });
         self.tell(id, EventKind::Starting);
     }
 
-    pub fn started(&mut self, id: ChildId, incarnation: Incarnation, outcome: Result<ActorCell, ExitReason>) {
-        let Some(child) = self.children.get_mut(&id) else {
-            return kill(outcome);
-        };
+    pub fn started(&mut self, id: ChildId, incarnation: Incarnation, outcome: Result<Newborn, ExitReason>) {
+        // A start that nobody waits for any more ends by being dropped.
+        let Some(child) = self.children.get_mut(&id) else { return };
         let is_awaited = matches!(child.phase, Phase::Starting { .. }) && child.incarnation() == incarnation;
         if !is_awaited {
-            return kill(outcome);
+            return;
         }
         match outcome {
-            Ok(cell) => {
+            Ok(newborn) => {
                 let is_ready = child.rules.ready_limit.is_none() || child.port.vitals().said_ready(incarnation);
-                child.enter(Phase::Recovering { cell, since: Instant::now() });
+                child.enter(Phase::Recovering { cell: newborn.adopt(), since: Instant::now() });
                 match is_ready {
                     true => self.ready(id, incarnation),
                     false => self.tell(id, EventKind::Recovering),
@@ -275,19 +274,14 @@ impl Drop for Family {
     fn drop(&mut self) {
         for child in self.children.values_mut().filter(|child| !child.is_over()) {
             child.fence();
-            if let Some(cell) = child.cell() {
-                cell.kill();
+            match (&child.phase, child.cell()) {
+                (Phase::Starting { starter, .. }, _) => starter.abort(),
+                (_, Some(cell)) => cell.kill(),
+                _ => {}
             }
             child.enter(Phase::Over { failed: true });
             child.port.close();
         }
-    }
-}
-
-/// A start that nobody waits for any more.
-fn kill(outcome: Result<ActorCell, ExitReason>) {
-    if let Ok(cell) = outcome {
-        cell.kill();
     }
 }
 

@@ -67,6 +67,7 @@ mod task;
 mod timer;
 mod trace;
 mod tree;
+mod turn;
 mod vitals;
 mod watchdog;
 

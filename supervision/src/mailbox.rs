@@ -1,19 +1,19 @@
 //! The mailbox behind an address: it holds the queue, and outlives everybody who reads from it.
 //!
 //! ```text
-//!   senders --> room (a bound per lane) --> lanes --take(incarnation)--> runner of the living incarnation
-//!                  line of those who wait     ^ |                             |
-//!                                             | doorbell, rung once until     | keep, settle
-//!                                             | the runner found them empty   v
+//!   senders --> room (a bound per lane) --> lanes --next(incarnation)--> runner of the living incarnation
+//!                  line of those who wait     ^ |                          |  |
+//!                                             | doorbell: its waker, left <+  | keep, settle
+//!                                             | when it found them empty      v
 //!                                             +------------- detach ------ in hand: a copy, if there may be a second try
 //! ```
 //! One lock guards lanes, owner and doorbell, is taken once to send and once to take, is never held across an await or
 //! a call of foreign code, and is where the fence is tested: a stale incarnation can take nothing.
 
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
-use parking_lot::Mutex;
-use ractor::ActorRef;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::actor::{Message, POISON_TIMES};
 use crate::address::AskError;
@@ -24,20 +24,11 @@ use crate::reply::bury;
 use crate::room::{Place, Ticket};
 use crate::vitals::Vitals;
 
-/// What the runner hears through ractor.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Control {
-    /// There is something in the mailbox.
-    Doorbell,
-    /// Are you there?
-    Ping,
-}
-
 /// What a runner finds when it looks into the mailbox.
 pub(crate) enum Taken<M> {
     Item(Item<M>),
-    /// Nothing now; the doorbell will ring.
-    Nothing,
+    /// Somebody asks whether it listens.
+    Ping,
     /// Time to leave, in order.
     Leave,
     /// Somebody else lives here.
@@ -64,7 +55,6 @@ struct Inbox<M> {
     /// What the owner has in hand, if it may be handled again.
     in_hand: Option<Envelope<M>>,
     owner: Option<Owner>,
-    rung: bool,
     paused: bool,
     leaving: Option<Leaving>,
     closed: bool,
@@ -72,7 +62,9 @@ struct Inbox<M> {
 
 struct Owner {
     incarnation: Incarnation,
-    bell: ActorRef<Control>,
+    /// Left by a runner that found nothing.
+    bell: Option<Waker>,
+    pinged: bool,
 }
 
 /// The mailbox takes nothing more, for good.
@@ -88,7 +80,7 @@ pub(crate) enum Refused<M> {
 impl<M: Message> Mailbox<M> {
     pub fn new(name: &str, limits: MailboxLimits) -> Arc<Self> {
         let lanes = Lanes::new(&limits);
-        let inbox = Inbox { lanes, in_hand: None, owner: None, rung: false, paused: false, leaving: None, closed: false };
+        let inbox = Inbox { lanes, in_hand: None, owner: None, paused: false, leaving: None, closed: false };
         Arc::new(Mailbox { vitals: Vitals::new(name), limits, inbox: Mutex::new(inbox) })
     }
 
@@ -100,7 +92,7 @@ impl<M: Message> Mailbox<M> {
         }
         match inbox.lanes.admit(envelope) {
             Admission::Entered => {
-                inbox.ring();
+                ring(inbox);
                 Ok(())
             }
             Admission::Instead(oldest) => {
@@ -123,7 +115,7 @@ impl<M: Message> Mailbox<M> {
             return Err(Closed);
         }
         inbox.lanes.push(envelope);
-        inbox.ring();
+        ring(inbox);
         Ok(())
     }
 
@@ -156,17 +148,20 @@ impl<M: Message> Mailbox<M> {
         self.inbox.lock().lanes.leave_line(lane, number);
     }
 
-    /// The living incarnation's next message.
-    pub fn take(&self, incarnation: Incarnation) -> Taken<M> {
+    /// What the living incarnation has to do next. If that is nothing, it will be woken.
+    pub fn poll_next(&self, incarnation: Incarnation, cx: &mut Context<'_>) -> Poll<Taken<M>> {
         let mut inbox = self.inbox.lock();
-        if !inbox.is_owned_by(incarnation) {
-            return Taken::Stale;
+        let Inbox { lanes, owner, paused, leaving, .. } = &mut *inbox;
+        let Some(owner) = owner.as_mut().filter(|owner| owner.incarnation == incarnation) else {
+            return Poll::Ready(Taken::Stale);
+        };
+        if std::mem::take(&mut owner.pinged) {
+            return Poll::Ready(Taken::Ping);
         }
-        if inbox.leaving == Some(Leaving::AtOnce) {
-            return Taken::Leave;
+        if *leaving == Some(Leaving::AtOnce) {
+            return Poll::Ready(Taken::Leave);
         }
-        let next = if inbox.paused { None } else { inbox.lanes.pop() };
-        match next {
+        match if *paused { None } else { lanes.pop() } {
             Some((item, heir)) => {
                 drop(inbox);
                 if let Some(heir) = heir
@@ -174,12 +169,13 @@ impl<M: Message> Mailbox<M> {
                 {
                     self.release(item.lane());
                 }
-                Taken::Item(item)
+                Poll::Ready(Taken::Item(item))
             }
-            None if inbox.leaving == Some(Leaving::Drained) => Taken::Leave,
+            None if *leaving == Some(Leaving::Drained) => Poll::Ready(Taken::Leave),
             None => {
-                inbox.rung = false;
-                Taken::Nothing
+                // One that was left before is of this same task, so its end is nobody's.
+                owner.bell = Some(cx.waker().clone());
+                Poll::Pending
             }
         }
     }
@@ -201,18 +197,16 @@ impl<M: Message> Mailbox<M> {
     }
 
     /// Lets an incarnation read; `false` when it is no longer the living one.
-    pub fn attach(&self, incarnation: Incarnation, bell: ActorRef<Control>) -> bool {
+    pub fn attach(&self, incarnation: Incarnation) -> bool {
         let mut inbox = self.inbox.lock();
         if inbox.closed || !self.vitals.fence.is_current(incarnation) {
             return false;
         }
-        inbox.owner = Some(Owner { incarnation, bell });
+        let before = inbox.owner.replace(Owner { incarnation, bell: None, pinged: false });
         inbox.leaving = None;
         inbox.paused = false;
-        inbox.rung = false;
-        if !inbox.lanes.is_empty() {
-            inbox.ring();
-        }
+        drop(inbox);
+        drop(before);
         true
     }
 }
@@ -221,13 +215,14 @@ impl<M> Inbox<M> {
     fn is_owned_by(&self, incarnation: Incarnation) -> bool {
         self.owner.as_ref().is_some_and(|owner| owner.incarnation == incarnation)
     }
+}
 
-    fn ring(&mut self) {
-        if !self.rung
-            && let Some(owner) = &self.owner
-        {
-            self.rung = owner.bell.cast(Control::Doorbell).is_ok();
-        }
+/// Wakes the runner if it waits; outside the lock, as everything that is not ours.
+fn ring<M>(mut inbox: MutexGuard<'_, Inbox<M>>) {
+    let bell = inbox.owner.as_mut().and_then(|owner| owner.bell.take());
+    drop(inbox);
+    if let Some(bell) = bell {
+        bell.wake();
     }
 }
 
@@ -266,19 +261,19 @@ impl<M: Message> Port for Mailbox<M> {
     }
 
     fn ping(&self) {
-        if let Some(owner) = &self.inbox.lock().owner {
-            self.vitals.pulse().ping();
-            // A bell that cannot be rung shows as a ping that is not answered.
-            let _ = owner.bell.cast(Control::Ping);
-        }
+        let mut inbox = self.inbox.lock();
+        let Some(owner) = &mut inbox.owner else { return };
+        owner.pinged = true;
+        // Stamped before it can be answered.
+        self.vitals.pulse().ping();
+        ring(inbox);
     }
 
     fn pause(&self, paused: bool) {
         let mut inbox = self.inbox.lock();
         inbox.paused = paused;
-        if !paused && !inbox.lanes.is_empty() {
-            inbox.rung = false;
-            inbox.ring();
+        if !paused {
+            ring(inbox);
         }
     }
 
@@ -290,16 +285,13 @@ impl<M: Message> Port for Mailbox<M> {
             inbox.paused = false;
             inbox.lanes.take_lines()
         });
-        inbox.rung = false;
-        inbox.ring();
-        drop(inbox);
+        ring(inbox);
         drop(lines);
     }
 
     fn detach(&self) {
         let mut inbox = self.inbox.lock();
-        inbox.owner = None;
-        inbox.rung = false;
+        let owner = inbox.owner.take();
         inbox.leaving = None;
         let timers = inbox.lanes.take_timers();
         let mut in_hand = inbox.in_hand.take();
@@ -311,7 +303,8 @@ impl<M: Message> Port for Mailbox<M> {
             inbox.lanes.put_back(envelope);
         }
         drop(inbox);
-        // Outside the lock: a message may hold anything.
+        // Outside the lock: a message may hold anything, and the last waker of a task its actor.
+        drop(owner);
         bury(timers, AskError::Stopped);
         if let Some(poison) = in_hand {
             self.vitals.poisoned_by(poison.name, poison.broke);
@@ -322,12 +315,12 @@ impl<M: Message> Port for Mailbox<M> {
     fn close(&self) {
         let mut inbox = self.inbox.lock();
         inbox.closed = true;
-        inbox.owner = None;
+        let owner = inbox.owner.take();
         let lines = inbox.lanes.take_lines();
         let items = inbox.lanes.take_all();
         let in_hand = inbox.in_hand.take();
         drop(inbox);
-        drop(lines);
+        drop((owner, lines));
         let waited = items.iter().filter_map(Item::name).chain(in_hand.iter().map(|envelope| envelope.name));
         waited.for_each(|name| self.vitals.unhandled(name, Unhandled::Stopped));
         self.vitals.last_letters();
@@ -340,7 +333,7 @@ impl<M: Message> Port for Mailbox<M> {
             return messages;
         }
         let refused = inbox.lanes.flood(messages);
-        inbox.ring();
+        ring(inbox);
         refused
     }
 }

@@ -5,7 +5,7 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 
 use crate::exit::ExitReason;
@@ -67,9 +67,9 @@ pub(crate) fn caught<R>(work: impl FnOnce() -> R) -> Result<R, Caught> {
     catch_unwind(AssertUnwindSafe(work)).map_err(Caught::from_payload)
 }
 
-/// Runs `future`, turning a panic into a value. The broken future is dropped and never polled again.
-pub(crate) async fn caught_async<F: Future>(future: F) -> Result<F::Output, Caught> {
-    let mut future = pin!(future);
+/// Runs `future`, turning a panic into a value. The broken future is never polled again. It is pinned where it is,
+/// because what an async function is handed takes its room twice.
+pub(crate) async fn caught_async<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, Caught> {
     poll_fn(|cx| match caught(|| future.as_mut().poll(cx)) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
@@ -80,6 +80,8 @@ pub(crate) async fn caught_async<F: Future>(future: F) -> Result<F::Output, Caug
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
 
     #[test]
@@ -90,10 +92,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_after_an_await_is_caught() {
-        let caught = caught_async(async {
+        let later = pin!(async {
             tokio::task::yield_now().await;
             panic!("later")
         });
-        assert_eq!(caught.await.expect_err("panics").message, "later");
+        assert_eq!(caught_async(later).await.expect_err("panics").message, "later");
     }
 }

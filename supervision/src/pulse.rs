@@ -151,8 +151,8 @@ impl Pulse {
     }
 
     /// Runs a handler's future so that what it sends is known to be this incarnation's.
-    pub async fn scope<F: Future>(self: Arc<Self>, future: F) -> F::Output {
-        CURRENT.scope(self, future).await
+    pub fn scope<F: Future>(self: Arc<Self>, future: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, future)
     }
 
     /// The incarnation whose handler runs now, if one does.

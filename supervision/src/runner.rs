@@ -1,13 +1,16 @@
 //! One incarnation: reads from the mailbox, runs the actor, and tells the supervisor when it is over.
 //!
-//! ractor carries the doorbell and the kill; the queue, the reasons and the fence are ours.
+//! ractor carries the life and the kill; the queue, the doorbell, the reasons and the fence are ours. A whole life is one
+//! message of ractor's: what goes through its queue once more costs as much as a message.
 
+use std::future::poll_fn;
 use std::marker::PhantomData;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use ractor::{ActorCell, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
+use ractor::{ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use tracing::Instrument;
 
 use crate::actor::{Actor, Fault, Message};
@@ -18,7 +21,7 @@ use crate::context::Context;
 use crate::exit::ExitReason;
 use crate::fence::Incarnation;
 use crate::lane::{Envelope, Item};
-use crate::mailbox::{Control, Mailbox, Taken};
+use crate::mailbox::{Mailbox, Taken};
 use crate::metrics::Labels;
 use crate::panics::{caught, caught_async};
 use crate::pulse::Pulse;
@@ -26,12 +29,16 @@ use crate::shared::Shared;
 use crate::spec::Boxed;
 use crate::supervisor::Command;
 use crate::trace::message_span;
+use crate::turn;
 
 /// What an incarnation does in an ordered stop, after the mailbox was drained.
 pub(crate) const STOPPING: &str = "stopping";
 
-/// Messages handled before others on this thread, and a ping, get their turn.
-const BATCH: usize = 64;
+/// Messages handled before others on this thread get their turn.
+const BATCH: u32 = 64;
+
+/// What the runner is told through ractor, once: to live.
+struct Live;
 
 type Factory<A> = Box<dyn FnOnce(Incarnation) -> Boxed<Result<A, Fault>> + Send>;
 
@@ -43,15 +50,36 @@ pub(crate) struct Seat {
     pub incarnation: Incarnation,
     pub pulse: Arc<Pulse>,
     pub shared: Arc<Shared>,
-    pub supervisor: ActorCell,
+}
+
+/// An incarnation that has started and that nobody has taken charge of yet: dropped, it is killed.
+pub(crate) struct Newborn {
+    cell: ActorCell,
+    is_adopted: bool,
+}
+
+impl Newborn {
+    pub fn adopt(mut self) -> ActorCell {
+        self.is_adopted = true;
+        self.cell.clone()
+    }
+}
+
+impl Drop for Newborn {
+    fn drop(&mut self) {
+        if !self.is_adopted {
+            self.cell.kill();
+        }
+    }
 }
 
 /// Makes an incarnation and starts it. Ready when it returns.
-pub(crate) async fn launch<A: Actor>(seat: Seat, address: Address<A::Message>, factory: Factory<A>) -> Result<ActorCell, ExitReason> {
-    let supervisor = seat.supervisor.clone();
+///
+/// Not linked in ractor: its tree has one lock for the whole process, and its events would say what we know.
+pub(crate) async fn launch<A: Actor>(seat: Seat, address: Address<A::Message>, factory: Factory<A>) -> Result<Newborn, ExitReason> {
     let birth = Birth { seat, address, factory };
-    match ractor::Actor::spawn_linked(None, Runner::<A>(PhantomData), birth, supervisor).await {
-        Ok((runner, _)) => Ok(runner.get_cell()),
+    match ractor::Actor::spawn(None, Runner::<A>(PhantomData), birth).await {
+        Ok((runner, _)) => Ok(Newborn { cell: runner.get_cell(), is_adopted: false }),
         Err(SpawnErr::StartupFailed(error)) => Err(match error.downcast::<StartError>() {
             Ok(error) => error.0,
             Err(error) => ExitReason::StartFailed { error: error.to_string() },
@@ -74,26 +102,21 @@ struct StartError(ExitReason);
 struct Runner<A>(PhantomData<fn() -> A>);
 
 impl<A: Actor> ractor::Actor for Runner<A> {
-    type Msg = Control;
-    type State = Life<A>;
+    type Msg = Live;
+    // Boxed, because ractor keeps room for it more than once, and so for what a life waits in.
+    type State = Box<Life<A>>;
     type Arguments = Birth<A>;
 
-    async fn pre_start(&self, bell: ActorRef<Control>, birth: Birth<A>) -> Result<Life<A>, ActorProcessingErr> {
-        Life::begin(bell, birth).await.map_err(|reason| StartError(reason).into())
+    async fn pre_start(&self, me: ActorRef<Live>, birth: Birth<A>) -> Result<Box<Life<A>>, ActorProcessingErr> {
+        let life = Life::begin(birth).await.map_err(StartError)?;
+        me.cast(Live)?;
+        Ok(Box::new(life))
     }
 
-    async fn handle(&self, bell: ActorRef<Control>, control: Control, life: &mut Life<A>) -> Result<(), ActorProcessingErr> {
-        match control {
-            Control::Ping => life.pulse.pong(),
-            Control::Doorbell => {
-                let (span, pulse) = (life.context.life().clone(), life.pulse.clone());
-                pulse.scope(life.turn(bell)).instrument(span).await;
-            }
-        }
-        Ok(())
-    }
-
-    async fn handle_supervisor_evt(&self, _: ActorRef<Control>, _: SupervisionEvent, _: &mut Life<A>) -> Result<(), ActorProcessingErr> {
+    async fn handle(&self, me: ActorRef<Live>, Live: Live, life: &mut Box<Life<A>>) -> Result<(), ActorProcessingErr> {
+        let (span, pulse) = (life.context.life().clone(), life.pulse.clone());
+        pulse.scope(Box::pin(life.live())).instrument(span).await;
+        me.stop(None);
         Ok(())
     }
 }
@@ -116,7 +139,7 @@ struct Life<A: Actor> {
 const FLOOD: &str = "Flood";
 
 impl<A: Actor> Life<A> {
-    async fn begin(bell: ActorRef<Control>, birth: Birth<A>) -> Result<Self, ExitReason> {
+    async fn begin(birth: Birth<A>) -> Result<Self, ExitReason> {
         let Birth { seat, address, factory } = birth;
         let (child, label, incarnation) = (seat.child, seat.label.clone(), seat.incarnation);
         let (pulse, shared) = (seat.pulse.clone(), seat.shared.clone());
@@ -127,7 +150,7 @@ impl<A: Actor> Life<A> {
         let fault = mailbox.vitals.chaos.strike_start();
         let actor = pulse.clone().scope(start(factory, incarnation, &mut context, fault)).instrument(span).await?;
         pulse.end();
-        if !mailbox.attach(incarnation, bell) {
+        if !mailbox.attach(incarnation) {
             return Err(ExitReason::killed_by_supervisor());
         }
         let gone = Some(Gone { shared: shared.clone(), child, incarnation, reason: ExitReason::Killed { by: "the runtime".to_owned() } });
@@ -136,31 +159,51 @@ impl<A: Actor> Life<A> {
         Ok(Life { actor: Some(actor), context, mailbox, pulse, shared, label, incarnation, labels, gone })
     }
 
-    /// Handles what waits, up to a batch.
-    async fn turn(&mut self, bell: ActorRef<Control>) {
-        // One look at the clock for each message: the next begins when the one before ends.
+    /// Handles what comes until this life is over.
+    async fn live(&mut self) {
+        // One look at the clock for each message: the next begins when the one before ends, unless it had to be waited for.
         let mut now = self.pulse.now();
-        for _ in 0..BATCH {
-            let reason = match self.mailbox.take(self.incarnation) {
-                Taken::Nothing => return,
+        let mut batch = 0;
+        let reason = loop {
+            if batch == BATCH {
+                turn::pass().await;
+                (now, batch) = (self.pulse.now(), 0);
+            }
+            let mut waited = false;
+            let next = poll_fn(|cx| {
+                let taken = self.mailbox.poll_next(self.incarnation, cx);
+                waited |= taken.is_pending();
+                taken
+            });
+            let taken = next.await;
+            if waited {
+                (now, batch) = (self.pulse.now(), 0);
+            }
+            batch += 1;
+            let over = match taken {
                 Taken::Item(Item::Letter(envelope)) => self.handle(envelope, &mut now).await,
-                Taken::Item(Item::Flood) => {
-                    self.take_in_hand(FLOOD, now);
-                    self.end_message(Duration::ZERO, &mut now);
-                    self.mailbox.vitals.handled.fetch_add(1, Relaxed);
-                    None
-                }
+                Taken::Item(Item::Flood) => self.handle_flood(&mut now),
+                Taken::Ping => self.pong(),
                 Taken::Leave => Some(self.stopping().await),
                 Taken::Stale => Some(ExitReason::killed_by_supervisor()),
             };
-            if let Some(reason) = reason {
-                self.end(reason).await;
-                bell.stop(None);
-                return;
+            if let Some(reason) = over {
+                break reason;
             }
-        }
-        // Ringing oneself cannot fail while one runs.
-        let _ = bell.cast(Control::Doorbell);
+        };
+        self.end(reason).await;
+    }
+
+    fn pong(&self) -> Option<ExitReason> {
+        self.pulse.pong();
+        None
+    }
+
+    fn handle_flood(&mut self, now: &mut u64) -> Option<ExitReason> {
+        self.take_in_hand(FLOOD, *now);
+        self.end_message(Duration::ZERO, now);
+        self.mailbox.vitals.handled.fetch_add(1, Relaxed);
+        None
     }
 
     /// Handles one message; tells why if this was the last one.
@@ -174,23 +217,25 @@ impl<A: Actor> Life<A> {
         // A missing actor has ended, and an ended one takes no messages.
         let actor = self.actor.as_mut()?;
         let (context, mailbox, incarnation, is_timer) = (&mut self.context, &self.mailbox, self.incarnation, timer.is_some());
-        let work = async move {
-            // What a timer sent is void for the next incarnation.
-            let copy = if is_timer { None } else { message.again() };
-            let is_kept = copy.is_some();
-            if let Some(message) = copy {
-                mailbox.keep(incarnation, Envelope { message, name, lane, queued_at, origin, yields, broke, timer: None });
-            }
-            if let Some(fault) = fault {
-                chaos::happen(fault).await?;
-            }
-            actor.handle(message, context).await?;
-            if is_kept {
-                mailbox.settle(incarnation);
-            }
-            Ok::<(), Fault>(())
+        let outcome = {
+            let work = pin!(async move {
+                // What a timer sent is void for the next incarnation.
+                let copy = if is_timer { None } else { message.again() };
+                let is_kept = copy.is_some();
+                if let Some(message) = copy {
+                    mailbox.keep(incarnation, Envelope { message, name, lane, queued_at, origin, yields, broke, timer: None });
+                }
+                if let Some(fault) = fault {
+                    Box::pin(chaos::happen(fault)).await?;
+                }
+                actor.handle(message, context).await?;
+                if is_kept {
+                    mailbox.settle(incarnation);
+                }
+                Ok::<(), Fault>(())
+            });
+            caught_async(work).instrument(span).await
         };
-        let outcome = caught_async(work).instrument(span).await;
         drop(timer);
         self.end_message(Duration::from_micros(queued_us), now);
         let during = || name.to_owned();
@@ -223,7 +268,7 @@ impl<A: Actor> Life<A> {
     async fn stopping(&mut self) -> ExitReason {
         if let Some(actor) = self.actor.as_mut() {
             self.pulse.begin(STOPPING);
-            let outcome = caught_async(actor.stopping(&mut self.context)).await;
+            let outcome = caught_async(pin!(actor.stopping(&mut self.context))).await;
             self.pulse.end();
             if let Err(caught) = outcome {
                 return caught.reason(STOPPING);
@@ -256,15 +301,18 @@ async fn start<A: Actor>(
     context: &mut Context<A::Message>,
     fault: Option<FaultKind>,
 ) -> Result<A, ExitReason> {
-    let born = async {
-        if let Some(fault) = fault {
-            chaos::happen(fault).await?;
-        }
-        let mut actor = factory(incarnation).await?;
-        actor.started(context).await?;
-        Ok::<A, Fault>(actor)
+    let born = {
+        let born = pin!(async {
+            if let Some(fault) = fault {
+                chaos::happen(fault).await?;
+            }
+            let mut actor = factory(incarnation).await?;
+            actor.started(context).await?;
+            Ok::<A, Fault>(actor)
+        });
+        caught_async(born).await
     };
-    let error = match caught_async(born).await {
+    let error = match born {
         Ok(Ok(actor)) => return Ok(actor),
         Ok(Err(fault)) => fault.to_string(),
         Err(caught) => match caught.place {
@@ -286,7 +334,7 @@ struct Gone {
 
 impl Drop for Gone {
     fn drop(&mut self) {
-        let reason = self.reason.clone();
+        let reason = std::mem::replace(&mut self.reason, ExitReason::Stopped);
         self.shared.command(Command::Gone { child: self.child, incarnation: self.incarnation, reason });
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use ractor::ActorCell;
 
 use crate::actor::{Actor, Fault};
 use crate::address::Address;
@@ -16,10 +15,10 @@ use crate::fence::Incarnation;
 use crate::mailbox::Port;
 use crate::policy::{Policy, Restart};
 use crate::probe::Probe;
-use crate::runner::{Seat, launch};
+use crate::runner::{Newborn, Seat, launch};
 
 pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-pub(crate) type Launch = Arc<dyn Fn(Seat) -> Boxed<Result<ActorCell, ExitReason>> + Send + Sync>;
+pub(crate) type Launch = Arc<dyn Fn(Seat) -> Boxed<Result<Newborn, ExitReason>> + Send + Sync>;
 pub(crate) type Farewell = Box<dyn FnOnce(&ExitReason) + Send>;
 
 const HANG_LIMIT: Duration = Duration::from_secs(5);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
 use crate::child::{Child, ChildId};
@@ -13,12 +13,13 @@ use crate::family::Family;
 use crate::fence::Incarnation;
 use crate::panics::caught;
 use crate::report::ShutdownReport;
+use crate::runner::Newborn;
 use crate::shared::Shared;
 
 /// What the supervisor is told.
 pub(crate) enum Command {
     /// A start has ended, well or not.
-    Started { child: ChildId, incarnation: Incarnation, outcome: Result<ActorCell, ExitReason> },
+    Started { child: ChildId, incarnation: Incarnation, outcome: Result<Newborn, ExitReason> },
     /// An incarnation has begun to end, and may take its time to let go of what it holds: those who need it hear of it now.
     Ending(ChildId),
     /// An incarnation is gone, and all it held is free.
@@ -79,11 +80,6 @@ impl ractor::Actor for Supervisor {
             desk.last_words.0 = None;
             me.stop(None);
         }
-        Ok(())
-    }
-
-    /// The runners tell us themselves, with reasons; ractor's default would end the supervisor with its child.
-    async fn handle_supervisor_evt(&self, _: ActorRef<Command>, _: SupervisionEvent, _: &mut Desk) -> Result<(), ActorProcessingErr> {
         Ok(())
     }
 }
