@@ -29,8 +29,10 @@ pub(crate) struct Child {
     pub parent: Option<(ChildId, Incarnation)>,
     /// The index of the group it was declared in.
     pub group: Option<usize>,
-    pub name: String,
+    pub name: Arc<str>,
     pub phase: Phase,
+    /// Whether its phase has changed since somebody looked.
+    pub has_moved: bool,
     pub history: History,
     /// Whether it has been ready once: what `after` waits for. Forgotten when its group falls.
     pub was_ready: bool,
@@ -58,7 +60,8 @@ pub(crate) enum Phase {
     Running(ActorCell),
     Suspended(ActorCell),
     BackingOff,
-    Leaving(Leave),
+    /// Boxed, because few leave at a time.
+    Leaving(Box<Leave>),
     /// Over. `failed`: it was given up.
     Over {
         failed: bool,
@@ -97,7 +100,7 @@ pub(crate) enum Then {
 }
 
 impl Child {
-    pub fn new(spec: ChildSpec, name: String, parent: Option<(ChildId, Incarnation)>) -> Self {
+    pub fn new(spec: ChildSpec, name: Arc<str>, parent: Option<(ChildId, Incarnation)>) -> Self {
         Child {
             rules: Arc::new(spec.rules),
             port: spec.port,
@@ -107,6 +110,7 @@ impl Child {
             group: None,
             name,
             phase: Phase::Waiting,
+            has_moved: false,
             history: History::default(),
             was_ready: false,
             held_by: None,
@@ -119,6 +123,7 @@ impl Child {
     pub fn enter(&mut self, phase: Phase) {
         self.port.vitals().enter(phase.state());
         self.phase = phase;
+        self.has_moved = true;
     }
 
     pub fn is_running(&self) -> bool {
@@ -153,7 +158,8 @@ impl Child {
     /// The runner of the present incarnation, once it has started.
     pub fn cell(&self) -> Option<&ActorCell> {
         match &self.phase {
-            Phase::Running(cell) | Phase::Suspended(cell) | Phase::Recovering { cell, .. } | Phase::Leaving(Leave { cell, .. }) => Some(cell),
+            Phase::Running(cell) | Phase::Suspended(cell) | Phase::Recovering { cell, .. } => Some(cell),
+            Phase::Leaving(leave) => Some(&leave.cell),
             _ => None,
         }
     }
@@ -163,7 +169,7 @@ impl Child {
         let Some(cell) = self.cell().cloned() else { return false };
         self.fence();
         cell.kill();
-        self.enter(Phase::Leaving(Leave { cell, stage: Stage::Killed, since: Instant::now(), reason, then }));
+        self.enter(Phase::Leaving(Box::new(Leave { cell, stage: Stage::Killed, since: Instant::now(), reason, then })));
         true
     }
 
@@ -171,7 +177,7 @@ impl Child {
     pub fn dismiss(&mut self, how: Leaving, reason: ExitReason, then: Then) -> bool {
         let Some(cell) = self.cell().cloned() else { return false };
         let stage = if how == Leaving::Drained { Stage::Draining } else { Stage::Stopping };
-        self.enter(Phase::Leaving(Leave { cell, stage, since: Instant::now(), reason, then }));
+        self.enter(Phase::Leaving(Box::new(Leave { cell, stage, since: Instant::now(), reason, then })));
         self.port.leave(how);
         true
     }

@@ -70,7 +70,7 @@ impl<K: Ord + Clone + Display + Send + Sync + 'static> Children<K> {
         spec.rules.name = label.into();
         let forget = Forget { group: Arc::downgrade(group), key, id };
         spec.farewell.insert(0, Box::new(move |_| drop(forget)));
-        let child = Box::new(Child::new(spec, name, Some(group.parent)));
+        let child = Box::new(Child::new(spec, name.into(), Some(group.parent)));
         // A child that cannot be handed over is dropped, and frees its key.
         match group.shared.command(Command::Add { id, child }) {
             true => Ok(()),

@@ -113,7 +113,7 @@ impl Family {
     }
 
     fn tell_cycle(&self, cycle: &[Wait]) {
-        let names: Vec<String> = cycle.iter().filter_map(|(id, ..)| Some(self.children.get(id)?.name.clone())).collect();
+        let names: Vec<String> = cycle.iter().filter_map(|(id, ..)| Some(self.children.get(id)?.name.to_string())).collect();
         tracing::warn!(children = ?names, "these wait for each other in a ring until a deadline ends it");
         if let Some((first, ..)) = cycle.first() {
             self.tell(*first, EventKind::AskCycle { children: names });

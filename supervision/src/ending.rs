@@ -57,7 +57,7 @@ impl Family {
             child.history.decide(&child.rules.policy, &Exit { reason: &reason, uptime, now, jitter })
         };
         if !reason.is_normal() {
-            tracing::warn!(child = child.name, incarnation = child.incarnation().0, %reason, "actor ended");
+            tracing::warn!(child = &*child.name, incarnation = child.incarnation().0, %reason, "actor ended");
         }
         self.tell(id, EventKind::Exited { reason: reason.clone() });
         self.end_dynamic_children_of(id);
@@ -106,8 +106,8 @@ impl Family {
     pub fn escalate(&mut self, id: ChildId, reason: &ExitReason, why: &str) {
         let Some(child) = self.children.get(&id) else { return };
         let text = format!("{why}: {reason}");
-        tracing::error!(child = child.name, reason = text, "escalated");
-        let escalation = Escalation { child: child.name.clone(), reason: text.clone(), exit_code: EXIT_ESCALATED };
+        tracing::error!(child = &*child.name, reason = text, "escalated");
+        let escalation = Escalation { child: child.name.to_string(), reason: text.clone(), exit_code: EXIT_ESCALATED };
         self.tell(id, EventKind::Escalated { reason: text });
         self.over(id, reason, true);
         self.shared.escalate(escalation);
@@ -183,7 +183,7 @@ impl Family {
             }
             Phase::Waiting | Phase::BackingOff => self.over(id, &ExitReason::Stopped, false),
             Phase::Leaving(_) => {
-                if let Some(Child { phase: Phase::Leaving(leave), .. }) = self.children.get_mut(&id) {
+                if let Some(Phase::Leaving(leave)) = self.children.get_mut(&id).map(|child| &mut child.phase) {
                     leave.then = Then::End;
                 }
             }

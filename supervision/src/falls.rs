@@ -83,7 +83,7 @@ impl Family {
     }
 
     fn fall(&mut self, children: Vec<ChildId>, because: ChildId) {
-        let Some(because) = self.children.get(&because).map(|child| child.name.clone()) else { return };
+        let Some(because) = self.children.get(&because).map(|child| child.name.to_string()) else { return };
         for id in &children {
             if let Some(child) = self.children.get_mut(id) {
                 child.was_ready = false;

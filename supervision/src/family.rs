@@ -38,11 +38,12 @@ use crate::supervisor::Command;
 
 pub(crate) struct Family {
     pub shared: Arc<Shared>,
-    pub children: BTreeMap<ChildId, Child>,
+    /// Boxed, because a map keeps room for twice as many as it holds.
+    pub children: BTreeMap<ChildId, Box<Child>>,
     /// Static children in start order, and in stop order.
     pub start_order: Vec<ChildId>,
     pub stop_order: Vec<ChildId>,
-    names: BTreeMap<String, ChildId>,
+    names: BTreeMap<Arc<str>, ChildId>,
     pub clans: Vec<Clan>,
     pub falls: Vec<Fall>,
     pub me: Option<ActorRef<Command>>,
@@ -62,7 +63,7 @@ impl Family {
             clans[index].children = clan;
         }
         let names = children.iter().enumerate().map(|(i, child)| (child.name.clone(), id(i))).collect();
-        let children: BTreeMap<_, _> = children.into_iter().enumerate().map(|(i, child)| (id(i), child)).collect();
+        let children: BTreeMap<_, _> = children.into_iter().enumerate().map(|(i, child)| (id(i), Box::new(child))).collect();
         for (id, child) in &children {
             let group = child.group.map(|group| clans[group].name.clone());
             shared.enroll(*id, row(child, None, group));
@@ -89,21 +90,32 @@ impl Family {
         let _ = self.shared.supervisor.set(me.clone());
         self.me = Some(me);
         self.epoch = Instant::now();
-        self.reconcile();
+        self.reconcile(None);
         self.shared.clone()
     }
 
-    /// Moves every static child to where its edges say. In start order, so that one pass carries a fall all the way down.
-    pub fn reconcile(&mut self) {
+    /// Moves every static child to where its edges say, after news `about` one child. In start order, so that one pass
+    /// carries a fall all the way down.
+    pub fn reconcile(&mut self, about: Option<ChildId>) {
         if self.stopping.is_some() {
             return self.advance_stop();
+        }
+        let is_dynamic = about.is_some_and(|id| id.0 >= self.start_order.len() as u64);
+        if is_dynamic && !self.has_moved() {
+            return;
         }
         if !self.falls.is_empty() {
             self.advance_falls();
         }
-        for id in self.start_order.clone() {
-            self.settle(id);
+        for index in 0..self.start_order.len() {
+            self.settle(self.start_order[index]);
         }
+    }
+
+    /// Whether a static child has moved since this was asked last. A dynamic one may move its parent.
+    fn has_moved(&mut self) -> bool {
+        let statics = self.children.values_mut().take(self.start_order.len());
+        statics.fold(false, |moved, child| std::mem::take(&mut child.has_moved) | moved)
     }
 
     fn settle(&mut self, id: ChildId) {
@@ -125,11 +137,6 @@ impl Family {
         self.leave(id, Leaving::AtOnce, ExitReason::NeedsDown { need }, Then::Return);
     }
 
-    /// Whether others may need it.
-    pub fn is_static(&self, id: ChildId) -> bool {
-        self.children.get(&id).is_some_and(|child| child.parent.is_none())
-    }
-
     /// Something that `id` needs and that does not run.
     fn missing_need(&self, id: ChildId) -> Option<String> {
         let serves = |name: &String| self.named(name).is_some_and(Child::serves);
@@ -143,12 +150,12 @@ impl Family {
     }
 
     fn named(&self, name: &str) -> Option<&Child> {
-        self.children.get(self.names.get(name)?)
+        self.children.get(self.names.get(name)?).map(Box::as_ref)
     }
 
     /// A child by its name; dynamic ones are searched for.
     pub fn find(&self, name: &str) -> Option<ChildId> {
-        let dynamic = || self.children.iter().find(|(_, child)| child.name == name).map(|(id, _)| *id);
+        let dynamic = || self.children.iter().find(|(_, child)| *child.name == *name).map(|(id, _)| *id);
         self.names.get(name).copied().or_else(dynamic)
     }
 
@@ -166,14 +173,7 @@ impl Family {
         let pulse = Pulse::new(vitals.epoch, child.rules.hang_limit);
         vitals.set_pulse(pulse.clone());
         vitals.not_ready();
-        let seat = Seat {
-            child: id,
-            name: child.name.as_str().into(),
-            label: child.rules.name.clone(),
-            incarnation,
-            pulse,
-            shared: self.shared.clone(),
-        };
+        let seat = Seat { child: id, name: child.name.clone(), label: child.rules.name.clone(), incarnation, pulse, shared: self.shared.clone() };
         let launch = child.launch.clone();
         let starter = tokio::spawn(async move {
             let outcome = launch(seat).await;
@@ -248,7 +248,7 @@ impl Family {
         self.tell(id, EventKind::Resumed);
     }
 
-    pub fn add(&mut self, id: ChildId, child: Child) {
+    pub fn add(&mut self, id: ChildId, child: Box<Child>) {
         let parent = child.parent.and_then(|(parent, incarnation)| {
             let owner = self.children.get(&parent)?;
             let is_open = self.stopping.is_none() && owner.port.vitals().fence.is_current(incarnation);
@@ -298,6 +298,6 @@ fn start_order_of_clans(children: &[Child], start: &[usize], clans: &[Clan]) -> 
     ordered
 }
 
-fn row(child: &Child, parent: Option<String>, group: Option<String>) -> Row {
+fn row(child: &Child, parent: Option<Arc<str>>, group: Option<String>) -> Row {
     Row { name: child.name.clone(), parent, group, rules: child.rules.clone(), port: child.port.clone() }
 }

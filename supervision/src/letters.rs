@@ -114,8 +114,8 @@ pub(crate) struct Tray {
 }
 
 impl Tray {
-    pub fn new(child: &str, letters: DeadLetters, events: Events) -> Self {
-        Tray { child: child.into(), letters, events, burst: Mutex::default() }
+    pub fn new(child: Arc<str>, letters: DeadLetters, events: Events) -> Self {
+        Tray { child, letters, events, burst: Mutex::default() }
     }
 
     pub fn child(&self) -> &str {

@@ -79,7 +79,7 @@ impl Family {
             let Some(child) = self.children.get(&id) else { continue };
             for event in child.rules.probes.iter().filter_map(|probe| probe.look(child.is_running())) {
                 if let EventKind::Stalled { probe, value, unchanged_ms } = &event {
-                    tracing::warn!(child = child.name, probe, value, unchanged_ms, "no progress");
+                    tracing::warn!(child = &*child.name, probe, value, unchanged_ms, "no progress");
                 }
                 self.tell(id, event);
             }

@@ -24,8 +24,8 @@ struct Inner {
 }
 
 pub(crate) struct Row {
-    pub name: String,
-    pub parent: Option<String>,
+    pub name: Arc<str>,
+    pub parent: Option<Arc<str>>,
     pub group: Option<String>,
     pub rules: Arc<Rules>,
     pub port: Arc<dyn Port>,
@@ -75,7 +75,7 @@ impl Registry {
     }
 
     pub fn find<T>(&self, name: &str, read: impl FnOnce(&Row) -> T) -> Option<T> {
-        self.inner.read().rows.values().find(|row| row.name == name).map(|row| read(row))
+        self.inner.read().rows.values().find(|row| *row.name == *name).map(|row| read(row))
     }
 
     pub fn totals(&self) -> BTreeMap<Arc<str>, Totals> {

@@ -40,7 +40,7 @@ impl Shared {
 
     /// Makes a child one of this tree: its dead letters are noted here, and snapshots show it.
     pub fn enroll(&self, id: ChildId, row: Row) {
-        row.port.vitals().join(Tray::new(&row.name, self.letters.clone(), self.events.clone()));
+        row.port.vitals().join(Tray::new(row.name.clone(), self.letters.clone(), self.events.clone()));
         self.registry.add(id, row);
     }
 

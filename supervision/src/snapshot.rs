@@ -131,11 +131,11 @@ fn child(row: &Row) -> ChildSnapshot {
     let waiting = busy.is_some() && pulse.is_waiting();
     let waiting_for = if waiting { pulse.waits().first().map(|(_, whom)| whom.path().to_owned()) } else { None };
     ChildSnapshot {
-        name: row.name.clone(),
+        name: row.name.to_string(),
         state,
         needs: row.rules.needs.clone(),
         after: row.rules.after.clone(),
-        parent: row.parent.clone(),
+        parent: row.parent.as_deref().map(str::to_owned),
         group: row.group.clone(),
         incarnation: vitals.fence.current().0,
         restarts: vitals.restarts.load(std::sync::atomic::Ordering::Relaxed),

@@ -81,7 +81,7 @@ impl Family {
             return;
         };
         let is_over = child.is_over();
-        let line = Line { child: child.name.clone(), since: Instant::now(), missed: Vec::new(), vitals: child.port.vitals().clone() };
+        let line = Line { child: child.name.to_string(), since: Instant::now(), missed: Vec::new(), vitals: child.port.vitals().clone() };
         if let Some(stopping) = &mut self.stopping {
             stopping.present.insert(id, line);
         }
@@ -128,7 +128,7 @@ impl Line {
             undrained: self.missed.contains(&Deadline::Drain),
             late: self.missed.contains(&Deadline::Stop),
             abandoned: self.missed.contains(&Deadline::Kill),
-            exit: self.vitals.last_exit().map(|reason| reason.to_string()),
+            exit: self.vitals.last_exit_in_words(),
             dead_letters: self.vitals.dead_letters.load(Relaxed),
         }
     }

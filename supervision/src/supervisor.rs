@@ -84,15 +84,28 @@ impl ractor::Actor for Supervisor {
     }
 }
 
+impl Command {
+    /// Whom alone it is about.
+    fn child(&self) -> Option<ChildId> {
+        match self {
+            Command::Started { child, .. } | Command::Gone { child, .. } | Command::Retry { child, .. } | Command::Ready { child, .. } => {
+                Some(*child)
+            }
+            Command::Ending(id) | Command::Add { id, .. } | Command::Remove(id) => Some(*id),
+            Command::Tick | Command::Control { .. } | Command::Panic | Command::Stop { .. } => None,
+        }
+    }
+}
+
 fn obey(family: &mut Family, command: Command) {
+    let about = command.child();
     match command {
         Command::Started { child, incarnation, outcome } => family.started(child, incarnation, outcome),
-        Command::Ending(child) if !family.is_static(child) => return,
         Command::Ending(_) => {}
         Command::Gone { child, incarnation, reason } => family.gone(child, incarnation, reason),
         Command::Retry { child, incarnation } => family.retry(child, incarnation),
         Command::Tick => family.tick(),
-        Command::Add { id, child } => family.add(id, *child),
+        Command::Add { id, child } => family.add(id, child),
         Command::Remove(child) => family.remove(child),
         Command::Ready { child, incarnation } => family.ready(child, incarnation),
         Command::Control { child, order, reply } => {
@@ -102,7 +115,7 @@ fn obey(family: &mut Family, command: Command) {
         Command::Panic => panic!("injected panic"),
         Command::Stop { cause, report } => family.stop(cause, report),
     }
-    family.reconcile();
+    family.reconcile(about);
 }
 
 /// A supervisor that vanishes takes its children with it; whoever runs the tree must hear of it.

@@ -73,7 +73,7 @@ impl Tree {
         let metrics = Metrics::new(&config.meter, &registry);
         let shared = Shared::new(Events::new(config.events), metrics, registry, specs.len() as u64);
         let children = specs.into_iter().map(|(spec, group)| {
-            let name = spec.rules.name.to_string();
+            let name = spec.rules.name.clone();
             Child { group, ..Child::new(spec, name, None) }
         });
         let family = Family::new(shared.clone(), children.collect(), clans, &Orders { start, stop }, config.seed, tick);

@@ -29,7 +29,7 @@ pub(crate) struct Vitals {
     ready_at_ms: AtomicU64,
     retry_at_ms: AtomicU64,
     pulse: ArcSwap<Pulse>,
-    last_exit: Mutex<Option<ExitReason>>,
+    last_exit: Mutex<Option<Box<ExitReason>>>,
     held_by: Mutex<Option<String>>,
     /// The latest incarnation that said it is ready.
     said_ready: AtomicU64,
@@ -135,16 +135,12 @@ impl Vitals {
         Duration::from_millis(self.retry_at_ms.load(Relaxed).saturating_sub(self.now_ms()))
     }
 
-    pub fn last_exit(&self) -> Option<ExitReason> {
-        self.last_exit.lock().clone()
-    }
-
     pub fn last_exit_in_words(&self) -> Option<String> {
         self.last_exit.lock().as_ref().map(ToString::to_string)
     }
 
     pub fn note_exit(&self, reason: ExitReason) {
-        *self.last_exit.lock() = Some(reason);
+        *self.last_exit.lock() = Some(Box::new(reason));
     }
 
     /// From now on it belongs to a tree. Only once: an address has one child.
