@@ -56,7 +56,8 @@ impl Family {
         } else {
             child.history.decide(&child.rules.policy, &Exit { reason: &reason, uptime, now, jitter })
         };
-        if !reason.is_normal() {
+        let is_logged = !reason.is_normal() && (child.parent.is_none() || self.ends.note(&child.rules.name, now));
+        if is_logged {
             tracing::warn!(child = &*child.name, incarnation = child.incarnation().0, %reason, "actor ended");
         }
         self.tell(id, EventKind::Exited { reason: reason.clone() });

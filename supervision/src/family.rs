@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use crate::budget::Spending;
 use crate::child::{Child, ChildId, Phase, Then};
 use crate::cycles::Cycles;
+use crate::ends::Ends;
 use crate::event::EventKind;
 use crate::exit::ExitReason;
 use crate::falls::Fall;
@@ -54,6 +55,7 @@ pub(crate) struct Family {
     /// The panics of the supervisor itself.
     pub own_spending: Spending,
     pub cycles: Cycles,
+    pub ends: Ends,
 }
 
 impl Family {
@@ -83,6 +85,7 @@ impl Family {
             stopping: None,
             own_spending: Spending::default(),
             cycles: Cycles::default(),
+            ends: Ends::default(),
         }
     }
 

@@ -27,6 +27,7 @@ impl Family {
     pub fn tick(&mut self) {
         let on_time = self.punctuality.tick(self.epoch.elapsed());
         self.tell_of_letters_and_cycles();
+        self.log_ends();
         let findings: Vec<(ChildId, Finding)> = self.children.keys().filter_map(|id| Some((*id, self.look(*id, on_time)?))).collect();
         for (id, finding) in findings {
             match finding {
@@ -37,6 +38,12 @@ impl Family {
             }
         }
         self.look_at_progress();
+    }
+
+    fn log_ends(&mut self) {
+        for (kind, count) in self.ends.due(self.epoch.elapsed()) {
+            tracing::warn!(child = &*kind, count, "more of these actors ended");
+        }
     }
 
     fn look(&self, id: ChildId, on_time: bool) -> Option<Finding> {

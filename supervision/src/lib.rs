@@ -33,6 +33,7 @@ mod context;
 mod controls;
 mod cycles;
 mod ending;
+mod ends;
 mod event;
 mod events;
 mod exit;
