@@ -47,7 +47,7 @@ impl Ledger {
     }
 
     pub fn is_open(&self) -> bool {
-        self.lease.load().is_some()
+        !matches!(self.lease().map(|lease| why_empty(&lease)), Err(ReadError::Closed) | Ok(ReadError::Closed))
     }
 
     fn lease(&self) -> Result<Arc<Lease>, ReadError> {

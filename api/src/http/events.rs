@@ -112,7 +112,7 @@ impl Filter {
 
     /// A child is wanted with all below it: `p2p.gossip` with `p2p.gossip.session/<id>`.
     fn wants(&self, child: &str, kind: &str) -> bool {
-        let is_below = |wanted: &String| child.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '/']));
+        let is_below = |wanted: &String| child.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '/', '#']));
         self.child.as_ref().is_none_or(is_below) && (self.kinds.is_empty() || self.kinds.contains(kind))
     }
 }
@@ -191,7 +191,7 @@ mod tests {
         let filter = filter(Some("p2p.gossip"), Some("exited,ready")).unwrap();
         for (child, kind, is_wanted) in [
             ("p2p.gossip", "ready", true),
-            ("p2p.gossip.session/16Ui", "exited", true),
+            ("p2p.gossip.session/0xa5#1", "exited", true),
             ("p2p.gossip", "starting", false),
             ("p2p.gossiper", "ready", false),
             ("p2p", "ready", false),

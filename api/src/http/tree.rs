@@ -63,6 +63,16 @@ impl Tree {
     }
 }
 
+/// The name that is meant by `wanted`: itself, or without its number that of the latest, `session/ab#2` by `session/ab`, because an address
+/// ends before a `#`.
+pub(super) fn meant(wanted: &str, snapshot: &Snapshot) -> Option<String> {
+    let rank = |name: &str| match name.strip_prefix(wanted)? {
+        "" => Some(u64::MAX),
+        number => number.strip_prefix('#')?.parse().ok(),
+    };
+    snapshot.children.iter().filter_map(|child| Some((rank(&child.name)?, &child.name))).max().map(|(_, name)| name.clone())
+}
+
 /// Whose name is like `wanted`: those that contain it, then those that begin alike; without any, all that no other owns.
 pub(super) fn nearby<'a>(wanted: &str, snapshot: &'a Snapshot) -> Vec<&'a str> {
     let likeness = |name: &str| match name.contains(wanted) || wanted.contains(name) {
@@ -112,6 +122,21 @@ mod tests {
         assert_eq!(find("p2p"), Some(("p2p".to_owned(), 2)));
         assert_eq!(find("p2p.session/b"), Some(("p2p.session/b".to_owned(), 0)));
         assert_eq!(find("p2p.session"), None);
+    }
+
+    #[test]
+    fn a_name_without_its_number_is_that_of_the_latest() {
+        let snapshot =
+            snapshot(&[("p2p", None), ("p2p.session/a#9", Some("p2p")), ("p2p.session/a#10", Some("p2p")), ("p2p.session/ab#11", Some("p2p"))]);
+        for (wanted, expected) in [
+            ("p2p", Some("p2p")),
+            ("p2p.session/a", Some("p2p.session/a#10")),
+            ("p2p.session/a#9", Some("p2p.session/a#9")),
+            ("p2p.session", None),
+            ("", None),
+        ] {
+            assert_eq!(meant(wanted, &snapshot).as_deref(), expected, "{wanted}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! learns it from the first answer, and liveness stays green.
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     time::{Duration, Instant},
 };
@@ -162,20 +163,21 @@ async fn while_storage_is_down_reads_are_answered_with_503_and_everybody_comes_b
         node.inject("storage", FaultKind::Panic, Strike::NextMessage);
     }
     let restarts = || node.node.snapshots().take().child("storage").map_or(0, |storage| storage.restarts) as usize;
-    let (mut refused, mut not_ready) = (None, None);
+    let (mut refused, mut not_ready) = (Vec::new(), Vec::new());
     while restarts() < CRASHES || node.get("/readyz").await.0 != 200 {
         let (status, page) = node.get("/v1/blocks/latest").await;
         assert!(status == 200 || status == 503, "{status}: {page}");
         if status == 503 {
-            refused = Some(page);
-            not_ready = Some(node.get("/readyz").await.1);
+            refused.push(serde_json::from_str::<Value>(&page).unwrap());
+            not_ready.push(node.get("/readyz").await.1);
             node.is_alive().await;
         }
     }
-    let refused: Value = serde_json::from_str(&refused.unwrap()).unwrap();
-    let message = refused["error"]["message"].as_str().unwrap();
-    assert!(refused["error"]["code"] == "unavailable" && message.contains("storage is restarting; down: storage"), "{refused}");
-    assert!(not_ready.is_some_and(|ready| ready.contains("not ready")));
+    // At the moment of the crash itself the tree does not know of it yet.
+    let names_it =
+        |page: &Value| page["error"]["message"].as_str().is_some_and(|text| text.contains("storage is restarting; down: storage restarting, "));
+    assert!(refused.iter().all(|page| page["error"]["code"] == "unavailable") && refused.iter().any(names_it), "{refused:?}");
+    assert!(not_ready.iter().any(|ready| ready.contains("[-] storage_open: ")), "{not_ready:?}");
     let all: Vec<Event> = std::iter::from_fn(|| events.try_next()).collect();
     let quickest = in_order(&all);
     assert!(quickest <= 5, "dependents knew after {quickest} ms at best");
@@ -185,22 +187,24 @@ async fn while_storage_is_down_reads_are_answered_with_503_and_everybody_comes_b
 /// Holds the events against the rules of *needs*; the shortest time in milliseconds from the end of storage to the last dependent that was told.
 fn in_order(events: &[Event]) -> u64 {
     let (mut is_up, mut quickest) = (true, u64::MAX);
-    let mut up = DEPENDENTS.to_vec();
+    let mut up = BTreeSet::from(DEPENDENTS);
     for (index, event) in events.iter().enumerate() {
         match (event.child.as_str(), &event.kind) {
             ("storage", EventKind::Exited { .. }) => {
                 let before_its_return =
                     events[index..].iter().take_while(|event| event.child != "storage" || !matches!(event.kind, EventKind::Starting));
-                let told: Vec<&Event> = before_its_return.filter(|event| up.contains(&event.child.as_str()) && is_down(&event.kind)).collect();
+                let told: Vec<&Event> = before_its_return.filter(|event| up.contains(event.child.as_str()) && is_down(&event.kind)).collect();
                 for name in &up {
                     assert!(told.iter().any(|event| event.child == *name), "{name} was not told: {events:?}");
                 }
                 if let Some(last) = told.last() {
                     quickest = quickest.min(last.at_ms - event.at_ms);
                 }
-                (is_up, up) = (false, Vec::new());
+                (is_up, up) = (false, BTreeSet::new());
             }
             ("storage", EventKind::Ready) => is_up = true,
+            // While a crashed incarnation closes the database one that reads finds it closed, and ends before it can be told.
+            (name, EventKind::Exited { .. }) => _ = up.remove(name),
             (name, EventKind::Ready | EventKind::Resumed) if DEPENDENTS.contains(&name) => {
                 assert!(is_up, "{name} came back before storage: {events:?}");
                 up.extend(DEPENDENTS.iter().find(|dependent| **dependent == name));

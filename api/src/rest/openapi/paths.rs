@@ -173,7 +173,7 @@ fn actors() -> Value {
 
 fn actor() -> Value {
     let mut path = named("path", json!({ "type": "string", "examples": ["consensus"] }));
-    path["description"] = json!("The name as the tree shows it; a slash in it as it is or as `%2F`");
+    path["description"] = json!("The name as the tree shows it, a slash in it as it is or as `%2F`; without `#` and number the latest of that name");
     with(get("actor", "One actor with its last events; not on a public listener", page("ActorPage"), &[400, 404]), json!([path]))
 }
 
