@@ -47,7 +47,8 @@ impl Ledger {
     }
 
     pub fn is_open(&self) -> bool {
-        !matches!(self.lease().map(|lease| why_empty(&lease)), Err(ReadError::Closed) | Ok(ReadError::Closed))
+        // A writer that crashed has closed it without saying so here.
+        self.lease().is_ok_and(|lease| lease.view().is_ok())
     }
 
     fn lease(&self) -> Result<Arc<Lease>, ReadError> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use supervision::{ChildSnapshot, ChildState, Event, EventKind, ProbeSnapshot};
+use supervision::{ChildSnapshot, ChildState, Event, ProbeSnapshot};
 
 use super::style::Style;
 use crate::admin::{ActorPage, TreePage};
@@ -73,7 +73,7 @@ fn state(child: &ChildSnapshot) -> String {
 fn doing(child: &ChildSnapshot) -> String {
     match &child.busy_with {
         None => "-".to_owned(),
-        Some(what) if child.waiting => format!("{what}, waits for another"),
+        Some(what) if child.waiting => format!("{what}, waits for {}", child.waiting_for.as_deref().unwrap_or("another")),
         Some(what) => format!("{what} for {}", span(child.busy_ms)),
     }
 }
@@ -98,7 +98,7 @@ pub(super) fn actor(page: &ActorPage, style: Style) -> String {
         ("after", names(&child.after)),
         ("hangs when", format!("busy for {}", span(child.hang_limit_ms))),
     ];
-    rows.extend(child.probes.iter().map(|probe| ("probe", self::probe(probe))));
+    rows.extend(child.probes.iter().map(|probe| ("probe", moved(probe))));
     if let Some(parent) = &child.parent {
         rows.push(("belongs to", parent.clone()));
     }
@@ -113,25 +113,17 @@ pub(super) fn actor(page: &ActorPage, style: Style) -> String {
     text
 }
 
+fn moved(probe: &ProbeSnapshot) -> String {
+    let ProbeSnapshot { name, value, unchanged_ms, limit_ms, stalled } = probe;
+    let Some(value) = value else { return format!("{name}: nothing is expected to move") };
+    let verdict = if *stalled { ", STANDS STILL" } else { "" };
+    format!("{name} {value}, unchanged for {} of {}{verdict}", span(*unchanged_ms), span(*limit_ms))
+}
+
 /// One event as one line.
 pub(super) fn event(event: &Event) -> String {
     let at = Duration::from_millis(event.at_ms).as_secs_f64();
-    format!("{at:>10.3} s  {} ({})  {}", event.child, event.incarnation, happened(&event.kind))
-}
-
-/// What happened, in words: the name of the kind and what it carries, so that kinds unknown here are told as well.
-fn happened(kind: &EventKind) -> String {
-    if let EventKind::Exited { reason } = kind {
-        return format!("ended: {reason}");
-    }
-    let Ok(Value::Object(fields)) = serde_json::to_value(kind) else { return format!("{kind:?}") };
-    let name = fields.get("event").map(word).unwrap_or_default();
-    let details = fields
-        .iter()
-        .filter(|(key, value)| *key != "event" && !value.is_null())
-        .map(|(key, value)| format!("{} {}", key.replace('_', " "), word(value)));
-    let details: Vec<_> = details.collect();
-    if details.is_empty() { name } else { format!("{name}: {}", details.join(", ")) }
+    format!("{at:>10.3} s  {} ({})  {}", event.child, event.incarnation, event.kind)
 }
 
 fn word(value: &Value) -> String {
@@ -139,13 +131,6 @@ fn word(value: &Value) -> String {
 }
 
 /// Milliseconds for people, in the largest unit that tells something.
-fn probe(probe: &ProbeSnapshot) -> String {
-    match probe.value {
-        Some(value) => format!("{} {value}, unchanged for {} of {}", probe.name, span(probe.unchanged_ms), span(probe.limit_ms)),
-        None => format!("{}: nothing to move now", probe.name),
-    }
-}
-
 fn span(ms: u64) -> String {
     match ms {
         0..1_000 => format!("{ms} ms"),

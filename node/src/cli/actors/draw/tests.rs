@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 use serde_json::json;
-use supervision::ExitReason;
+use supervision::{EventKind, ExitReason};
 
 fn child(name: &str, other: Value) -> ChildSnapshot {
     let mut child = json!({
@@ -25,7 +25,7 @@ fn sample() -> TreePage {
         child("p2p.gossip", json!({ "busy_with": "Tick", "busy_ms": 12 })),
         child("p2p.gossip.session/7", json!({ "parent": "p2p.gossip" })),
         child("p2p.gossip.session/8", json!({ "parent": "p2p.gossip", "slow": true, "busy_with": "Deliver", "busy_ms": 2_300 })),
-        child("consensus", json!({ "state": "suspended", "busy_with": "Propose", "waiting": true })),
+        child("consensus", json!({ "state": "suspended", "busy_with": "Propose", "waiting": true, "waiting_for": "execution" })),
     ];
     serde_json::from_value(json!({ "name": "validator-0", "children": children, "chaos_enabled": true })).unwrap()
 }
@@ -42,7 +42,7 @@ actor                       state                 up         restarts  mailbox  
 |- p2p.gossip               running               1 min 1 s  0         0/64     Tick for 12 ms
 |  |- p2p.gossip.session/7  running               1 min 1 s  0         0/64     -
 |  `- p2p.gossip.session/8  running, slow         1 min 1 s  0         0/64     Deliver for 2.3 s
-`- consensus                suspended             1 min 1 s  0         0/64     Propose, waits for another
+`- consensus                suspended             1 min 1 s  0         0/64     Propose, waits for execution
 "
     );
 }
@@ -67,8 +67,8 @@ fn told(kind: EventKind) -> String {
 fn an_event_is_one_line_of_when_who_and_what() {
     let reason = ExitReason::Fault { error: "no".into(), during: "Submit".into(), times_in_a_row: 1 };
     assert_eq!(told(EventKind::Exited { reason }), "    12.345 s  mempool (2)  ended: fault in Submit: no");
-    assert_eq!(told(EventKind::BackingOff { delay_ms: 100 }), "    12.345 s  mempool (2)  backing off: delay ms 100");
-    assert_eq!(told(EventKind::Ready), "    12.345 s  mempool (2)  ready");
+    assert_eq!(told(EventKind::BackingOff { delay_ms: 100 }), "    12.345 s  mempool (2)  is tried again in 100 ms");
+    assert_eq!(told(EventKind::Ready), "    12.345 s  mempool (2)  is ready");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn one_actor_is_told_with_its_last_events() {
         "mailbox      0 of 64 waiting, 5 handled, 0 dead letters\n",
         "hangs when   busy for 5.0 s\n",
         "exclusive    never two",
-        "0.005 s  storage (1)  ready\n",
+        "0.005 s  storage (1)  is ready\n",
     ] {
         assert!(text.contains(line), "{line} in {text}");
     }
