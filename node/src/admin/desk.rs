@@ -58,8 +58,8 @@ impl Desk {
     /// What happened after event number `after`, as far as the ring holds it. When nothing has, waits for something, but not
     /// longer than `wait`, nor past the closing of the door.
     pub(super) async fn events(&self, after: u64, wait: Duration, mut closing: watch::Receiver<bool>) -> Vec<Event> {
-        let mut news = self.events.subscribe();
-        let mut found: Vec<_> = std::iter::from_fn(|| news.try_next()).filter(|event| after < event.sequence).collect();
+        let mut news = self.events.after(after);
+        let mut found: Vec<_> = std::iter::from_fn(|| news.try_next()).collect();
         if found.is_empty() {
             tokio::select! {
                 event = news.next() => found.push(event),

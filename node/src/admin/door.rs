@@ -50,7 +50,10 @@ impl AdminDoor {
             run(&runtime, listener, clerk, stopped);
         };
         std::thread::Builder::new().name("admin".into()).spawn(work).map_err(unserved)?;
-        place.write()?;
+        if let Err(failure) = place.write() {
+            // A full disk is no reason not to start; whoever knows the port still gets in.
+            tracing::warn!(%failure, "the home does not tell where the admin listener is");
+        }
         Ok(Self { stop, ended, place })
     }
 

@@ -7,7 +7,7 @@
 //! | `GET /events?after=N&wait=5s`    | what happened after event `N`, one JSON object per line; waits for the first one |
 //! | `POST /actors/{path}/restart`    | its message in hand is finished, then it is replaced; `suspend` and `resume` likewise |
 //! | `POST /actors/{path}/kill`       | it is ended without being asked; only with `chaos.enabled`                       |
-//! | `POST /actors/{path}/panic` ...  | a fault in the message it handles next; only with `chaos.enabled`                |
+//! | `POST /actors/{path}/panic` ...  | a fault in the message it handles next, or a flood; only with `chaos.enabled`    |
 //! | `POST /faults`                   | the same in full, as `supervision::FaultInjection` has it                        |
 //! | `DELETE /faults/{path}`          | takes back what has not struck yet                                               |
 //!

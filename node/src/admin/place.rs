@@ -55,6 +55,11 @@ impl Place {
         }
         let written = read(&home.admin_file()).filter(|written| is_held_by(home.root(), written.pid));
         let Some(written) = written else {
+            if home.refuse_if_held().is_err() {
+                let failure =
+                    Failure::runtime("the node on this home does not say where it is administered").at(home.admin_file().display().to_string());
+                return Err(failure.remedy("it may be starting or stopping: try again, or name the listener with --admin and --token-file"));
+            }
             let failure = Failure::runtime("no node runs on this home").at(home.root().display().to_string());
             return Err(
                 failure.remedy(format!("start it with `axolotl start --home {}`, or its network with `axolotl localnet`", home.root().display()))
@@ -97,7 +102,7 @@ mod tests {
         let lock = DirectoryLock::acquire(home.root()).unwrap();
         assert_eq!(Place::find(&home).unwrap().0, "http://127.0.0.1:7");
         place.remove();
-        assert_eq!(Place::find(&home).unwrap_err().what, "no node runs on this home");
+        assert!(Place::find(&home).unwrap_err().remedy.contains("--admin"), "a node that starts or stops");
         drop(lock);
     }
 }

@@ -282,6 +282,8 @@ pub enum ActorsCommand {
     Block(Provoke),
     /// Let an actor handle a message late; by 1s if not said otherwise (chaos.enabled)
     Delay(Provoke),
+    /// Fill the mailbox of an actor at once (chaos.enabled)
+    Flood(Provoke),
     /// Take back faults that have not struck yet
     Clear { path: String },
 }
@@ -312,6 +314,12 @@ pub struct Provoke {
     /// How long it lasts, as in 2s
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub lasts: Option<Duration>,
+    /// How many messages a flood has; as many as find room if not given
+    #[arg(long, value_name = "N")]
+    pub messages: Option<u32>,
+    /// Strike the next N starts, and no message
+    #[arg(long, value_name = "N", conflicts_with = "message")]
+    pub starts: Option<u32>,
     /// Show what happens until the actor is back
     #[arg(long)]
     pub watch: bool,
@@ -544,6 +552,8 @@ mod tests {
             "actors resume mempool",
             "actors panic mempool --watch --node validator-2",
             "actors --home h hang consensus --message Deliver --for 2s",
+            "actors flood mempool --messages 100",
+            "actors error mempool --starts 3",
             "actors block p2p.gossip.session/7 --admin http://127.0.0.1:3039 --token-file t",
             "load",
             "load --rpc http://127.0.0.1:3030,http://127.0.0.1:3040 --tx-rate max --duration 30s --kind erc20 --accounts 100 --batch 20",

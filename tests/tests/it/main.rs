@@ -1,6 +1,7 @@
 //! The product from outside, in one binary.
 #![allow(clippy::unwrap_used)]
 
+mod actors;
 mod bad_input;
 mod command_line;
 mod disk;

@@ -115,7 +115,7 @@ async fn a_killed_actor_is_seen_to_come_back() {
 async fn a_fault_strikes_the_message_that_was_named_or_is_taken_back() {
     let open = open(true).await;
     let client = open.client();
-    let wish = Wish { message: Some("Work".into()), for_ms: None };
+    let wish = Wish { message: Some("Work".into()), ..Wish::default() };
     client.provoke("worker", Provocation::Panic, &wish).await.unwrap();
     client.clear("worker").await.unwrap();
     client.provoke("worker", Provocation::Error, &wish).await.unwrap();

@@ -46,6 +46,7 @@ async fn carry_out(client: &AdminClient, command: &ActorsCommand, printer: &mut 
         ActorsCommand::Hang(asked) => provoke(client, Provocation::Hang, asked, printer).await,
         ActorsCommand::Block(asked) => provoke(client, Provocation::Block, asked, printer).await,
         ActorsCommand::Delay(asked) => provoke(client, Provocation::Delay, asked, printer).await,
+        ActorsCommand::Flood(asked) => provoke(client, Provocation::Flood, asked, printer).await,
         ActorsCommand::Clear { path } => {
             client.clear(path).await?;
             printer.print(&json!({ "cleared": path }), || format!("{path}: faults that have not struck yet were taken back"))
@@ -61,11 +62,17 @@ async fn order(client: &AdminClient, order: Order, asked: &Ordered, printer: &mu
 }
 
 async fn provoke(client: &AdminClient, what: Provocation, asked: &Provoke, printer: &mut Printer<'_>) -> Result<(), Failure> {
-    let wish = Wish { message: asked.message.clone(), for_ms: asked.lasts.map(|lasts| u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX)) };
+    let for_ms = asked.lasts.map(|lasts| u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX));
+    let wish = Wish { message: asked.message.clone(), for_ms, messages: asked.messages, starts: asked.starts };
     let seen = watch::latest(client).await?;
     let armed = client.provoke(&asked.path, what, &wish).await?;
-    let message = asked.message.clone().unwrap_or_else(|| "its next message".to_owned());
-    printer.print(&armed, || format!("{} of {} is armed: it strikes in {message}", what.name(), asked.path))?;
+    let armed_for = || match (what, asked.starts, &asked.message) {
+        (Provocation::Flood, _, _) => "its mailbox is flooded".to_owned(),
+        (_, Some(starts), _) => format!("{} strikes its next {starts} starts", what.name()),
+        (_, None, Some(message)) => format!("{} strikes in its next {message}", what.name()),
+        (_, None, None) => format!("{} strikes in its next message", what.name()),
+    };
+    printer.print(&armed, || format!("{}: {}", asked.path, armed_for()))?;
     if asked.watch { watch::until_back(client, &asked.path, seen, printer).await } else { Ok(()) }
 }
 

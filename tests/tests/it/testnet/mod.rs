@@ -33,7 +33,7 @@ pub use wait::{eventually, secs};
 
 /// Ports that the system hands out to others begin above these.
 const FIRST_OFFSETS: std::ops::Range<u16> = 1_000..22_000;
-const FIRST_PORTS: [u16; 3] = [3_030, 4_130, 9_090];
+const FIRST_PORTS: [u16; 4] = [3_030, 4_130, 9_090, 3_039];
 const PORTS_PER_NODE: u16 = 10;
 
 const LOG_VARIABLE: &str = "AXOLOTL_IT_LOG";

@@ -47,7 +47,7 @@ pub fn command(directory: &Path) -> Command {
 impl Validator {
     pub(super) fn at(directory: &Path, index: usize, offset: u16) -> Self {
         let name = format!("validator-{index}");
-        let [rpc, p2p, metrics] = FIRST_PORTS.map(|first| first + offset);
+        let [rpc, p2p, metrics, _admin] = FIRST_PORTS.map(|first| first + offset);
         let client = |port: u16| Client::new(&format!("http://127.0.0.1:{port}")).unwrap();
         let (home, log) = (directory.join(&name), directory.join(format!("{name}.log")));
         Self { name, home, rpc, p2p, metrics: client(metrics), client: client(rpc), environment: Vec::new(), process: None, log }

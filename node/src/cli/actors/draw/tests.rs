@@ -36,9 +36,9 @@ fn the_tree_stands_in_columns_and_sessions_hang_on_their_owner() {
         tree(&sample(), Style::Plain),
         "\
 validator-0: 4 of 6 running, 2 restarts, chaos enabled
-actor                       state                 up         restarts  mailbox  doing                       last end
+actor                       state                 up         restarts  mailbox  doing                         last end
 |- storage                  running               1 min 1 s  0         0/64     -
-|- mempool                  restarting in 180 ms  -          2         7/64     -                           panic in Submit: injected panic
+|- mempool                  restarting in 180 ms  -          2         7/64     -                             panic in Submit: injected panic
 |- p2p.gossip               running               1 min 1 s  0         0/64     Tick for 12 ms
 |  |- p2p.gossip.session/7  running               1 min 1 s  0         0/64     -
 |  `- p2p.gossip.session/8  running, slow         1 min 1 s  0         0/64     Deliver for 2.3 s
