@@ -109,7 +109,8 @@ impl Reader<'_> {
         if !address.ip().to_canonical().is_loopback() {
             let remedy =
                 "must be a loopback address, as in \"127.0.0.1:3039\": whoever reaches it changes the node; from elsewhere use an SSH tunnel";
-            self.refuse(path, &self.text(path).to_owned(), remedy);
+            let text = self.text(path).to_owned();
+            self.refuse(path, &text, remedy);
         }
         address
     }
