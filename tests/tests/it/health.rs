@@ -184,27 +184,24 @@ async fn while_storage_is_down_reads_are_answered_with_503_and_everybody_comes_b
     stop(nodes).await;
 }
 
-/// Holds the events against the rules of *needs*; the shortest time in milliseconds from the end of storage to the last dependent that was told.
+/// Holds the events against the rules of *needs*; the shortest time in milliseconds from the first dependent that was told of an end of
+/// storage to the last. They hear of it when it begins to end, which may be long before it has let go of the database.
 fn in_order(events: &[Event]) -> u64 {
     let (mut is_up, mut quickest) = (true, u64::MAX);
     let mut up = BTreeSet::from(DEPENDENTS);
-    for (index, event) in events.iter().enumerate() {
+    let mut told: Vec<&Event> = Vec::new();
+    for event in events {
         match (event.child.as_str(), &event.kind) {
-            ("storage", EventKind::Exited { .. }) => {
-                let before_its_return =
-                    events[index..].iter().take_while(|event| event.child != "storage" || !matches!(event.kind, EventKind::Starting));
-                let told: Vec<&Event> = before_its_return.filter(|event| up.contains(event.child.as_str()) && is_down(&event.kind)).collect();
-                for name in &up {
-                    assert!(told.iter().any(|event| event.child == *name), "{name} was not told: {events:?}");
+            ("storage", EventKind::Exited { .. }) => is_up = false,
+            ("storage", EventKind::Starting) => {
+                assert!(up.is_empty(), "{up:?} were not told: {events:?}");
+                if let (Some(first), Some(last)) = (told.first(), told.last()) {
+                    quickest = quickest.min(last.at_ms - first.at_ms);
                 }
-                if let Some(last) = told.last() {
-                    quickest = quickest.min(last.at_ms - event.at_ms);
-                }
-                (is_up, up) = (false, BTreeSet::new());
+                told.clear();
             }
             ("storage", EventKind::Ready) => is_up = true,
-            // While a crashed incarnation closes the database one that reads finds it closed, and ends before it can be told.
-            (name, EventKind::Exited { .. }) => _ = up.remove(name),
+            (name, kind) if is_down(kind) && up.remove(name) => told.push(event),
             (name, EventKind::Ready | EventKind::Resumed) if DEPENDENTS.contains(&name) => {
                 assert!(is_up, "{name} came back before storage: {events:?}");
                 up.extend(DEPENDENTS.iter().find(|dependent| **dependent == name));

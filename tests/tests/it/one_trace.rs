@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, ready},
+    process::Command,
     sync::Arc,
     time::Duration,
 };
@@ -54,17 +55,25 @@ impl Kept {
     }
 }
 
+/// Says to a process that it runs this one test.
+const ALONE: &str = "AXOLOTL_TEST_ALONE";
+const NAME: &str = "one_trace::a_transaction_is_one_trace_from_the_call_to_the_disk_with_a_crash_inside";
+
+/// In a process of its own: which spans are wanted is remembered for a whole process, and the nodes of other tests want none.
 #[test]
 fn a_transaction_is_one_trace_from_the_call_to_the_disk_with_a_crash_inside() {
+    if std::env::var_os(ALONE).is_some() {
+        return trace();
+    }
+    let output = Command::new(std::env::current_exe().unwrap()).args(["--exact", NAME, "--nocapture"]).env(ALONE, "1").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+fn trace() {
     let kept = Kept::default();
-    let subscriber = kept.subscriber();
-    // For the threads of this runtime alone: other nodes in this process belong to other tests.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
-        .enable_all()
-        .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&subscriber)))
-        .build()
-        .unwrap();
+    tracing::dispatcher::set_global_default(kept.subscriber()).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
     runtime.block_on(transaction(kept));
 }
 
