@@ -64,7 +64,12 @@ async fn reachable(name: &str, address: SocketAddr) -> Criterion {
     Criterion { name: format!("listener_{name}"), holds, detail }
 }
 
+/// Not asked while it does not run: what waits in its mailbox would only make the answer late.
 async fn mempool(sources: &Sources) -> Criterion {
+    let state = health::actors(sources).child("mempool").map(|child| child.state);
+    if let Some(state) = state.filter(|state| *state != ChildState::Running) {
+        return criterion("mempool_answers", false, word_of(state));
+    }
     match timeout(MEMPOOL_LIMIT, sources.mempool.counts()).await {
         Ok(Ok(counts)) => criterion("mempool_answers", true, format!("{} pending, {} queued", counts.pending, counts.queued)),
         Ok(Err(error)) => criterion("mempool_answers", false, error.to_string()),

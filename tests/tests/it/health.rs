@@ -174,8 +174,7 @@ async fn while_storage_is_down_reads_are_answered_with_503_and_everybody_comes_b
         }
     }
     // At the moment of the crash itself the tree does not know of it yet.
-    let names_it =
-        |page: &Value| page["error"]["message"].as_str().is_some_and(|text| text.contains("storage is restarting; down: storage restarting, "));
+    let names_it = |page: &Value| page["error"]["message"].as_str().is_some_and(|text| text.contains("storage is restarting; down: storage "));
     assert!(refused.iter().all(|page| page["error"]["code"] == "unavailable") && refused.iter().any(names_it), "{refused:?}");
     assert!(not_ready.iter().any(|ready| ready.contains("[-] storage_open: ")), "{not_ready:?}");
     let all: Vec<Event> = std::iter::from_fn(|| events.try_next()).collect();
