@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::backtrace::Backtrace;
+
 /// Process exit code when a tree escalated: a budget was spent, or an exclusive child is stuck.
 pub const EXIT_ESCALATED: i32 = 70;
 /// Process exit code when the whole runtime is stuck.
@@ -27,7 +29,7 @@ pub enum ExitReason {
     Restarted { by: String },
     /// It panicked. Where the process' panic hook calls [`crate::note_panic`], `place` is known, and with
     /// `RUST_BACKTRACE` set the `backtrace` too.
-    Panic { message: String, place: Option<String>, backtrace: Option<String>, during: String, times_in_a_row: u32 },
+    Panic { message: String, place: Option<String>, backtrace: Option<Backtrace>, during: String, times_in_a_row: u32 },
     /// It returned an error.
     Fault { error: String, during: String, times_in_a_row: u32 },
     /// Its factory or `started` failed, by error or panic.

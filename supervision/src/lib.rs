@@ -25,6 +25,7 @@ mod readme {}
 mod actor;
 mod address;
 mod backoff;
+mod backtrace;
 mod budget;
 mod chaos;
 mod child;
@@ -75,6 +76,7 @@ mod watchdog;
 pub use actor::{Actor, Fault, Message, POISON_TIMES, WhenFull};
 pub use address::{Address, AskError, SendError};
 pub use backoff::Backoff;
+pub use backtrace::Backtrace;
 pub use budget::{Budget, GroupBudget};
 pub use chaos::{FaultInjection, FaultKind, InjectError, Strike};
 pub use children::{Children, SpawnError};

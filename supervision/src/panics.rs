@@ -1,13 +1,13 @@
 //! Catching a panic in a future, with its message and, where known, its place.
 
 use std::any::Any;
-use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::pin::Pin;
 use std::task::Poll;
 
+use crate::backtrace::Backtrace;
 use crate::exit::ExitReason;
 
 thread_local! {
@@ -18,7 +18,7 @@ thread_local! {
 #[derive(Debug, Default)]
 struct Noted {
     place: Option<String>,
-    backtrace: Option<String>,
+    backtrace: Option<Backtrace>,
 }
 
 /// Remembers where this thread panics, with a backtrace if `RUST_BACKTRACE` asks for one. To be called by the
@@ -29,9 +29,7 @@ struct Noted {
 /// ```
 pub fn note_panic(info: &PanicHookInfo<'_>) {
     let place = info.location().map(|at| format!("{}:{}:{}", at.file(), at.line(), at.column()));
-    let backtrace = Backtrace::capture();
-    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
-    NOTED.with(|noted| *noted.borrow_mut() = Noted { place, backtrace });
+    NOTED.with(|noted| *noted.borrow_mut() = Noted { place, backtrace: Backtrace::capture() });
 }
 
 /// A panic that was caught.
@@ -39,7 +37,7 @@ pub fn note_panic(info: &PanicHookInfo<'_>) {
 pub(crate) struct Caught {
     pub message: String,
     pub place: Option<String>,
-    pub backtrace: Option<String>,
+    pub backtrace: Option<Backtrace>,
 }
 
 impl Caught {

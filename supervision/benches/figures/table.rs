@@ -12,7 +12,7 @@ pub struct Table {
     /// How many wanted to run just before, averaged over a minute; absent where that cannot be read.
     load_before: Option<f64>,
     optimised: bool,
-    /// `RUST_BACKTRACE` is set, and every crash writes a backtrace, which costs more than the rest of healing.
+    /// `RUST_BACKTRACE` is set, and every crash walks its stack, which costs as much as the rest of healing.
     backtraces: bool,
     /// Too few repetitions to be trusted.
     quick: bool,
@@ -143,7 +143,7 @@ impl fmt::Display for Table {
             if self.optimised { "optimised" } else { "NOT OPTIMISED: these figures say nothing" }
         )?;
         if self.backtraces {
-            writeln!(f, "RUST_BACKTRACE is set: every crash writes a backtrace, which costs more than the rest of healing")?;
+            writeln!(f, "RUST_BACKTRACE is set: every crash walks its stack, which costs as much as the rest of healing")?;
         }
         if self.quick {
             writeln!(f, "a quick run: it shows that everything works, and its figures are not to be trusted")?;
