@@ -69,6 +69,7 @@ impl<K: Ord + Clone + Display + Send + Sync + 'static> Children<K> {
         let name = format!("{label}/{key}");
         spec.rules.name = label.into();
         let forget = Forget { group: Arc::downgrade(group), key, id };
+        spec.farewell.reserve_exact(1);
         spec.farewell.insert(0, Box::new(move |_| drop(forget)));
         let child = Box::new(Child::new(spec, name.into(), Some(group.parent)));
         // A child that cannot be handed over is dropped, and frees its key.

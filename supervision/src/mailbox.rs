@@ -52,8 +52,8 @@ pub(crate) struct Mailbox<M> {
 
 struct Inbox<M> {
     lanes: Lanes<M>,
-    /// What the owner has in hand, if it may be handled again.
-    in_hand: Option<Envelope<M>>,
+    /// What the owner has in hand, if it may be handled again. Boxed, because most may not.
+    in_hand: Option<Box<Envelope<M>>>,
     owner: Option<Owner>,
     paused: bool,
     leaving: Option<Leaving>,
@@ -182,6 +182,7 @@ impl<M: Message> Mailbox<M> {
 
     /// Remembers what an incarnation has in hand, for the case that it breaks.
     pub fn keep(&self, incarnation: Incarnation, copy: Envelope<M>) {
+        let copy = Box::new(copy);
         let mut inbox = self.inbox.lock();
         let refused = if inbox.is_owned_by(incarnation) { inbox.in_hand.replace(copy) } else { Some(copy) };
         drop(inbox);
@@ -300,7 +301,7 @@ impl<M: Message> Port for Mailbox<M> {
             envelope.broke >= POISON_TIMES
         });
         if !is_poison && let Some(envelope) = in_hand.take() {
-            inbox.lanes.put_back(envelope);
+            inbox.lanes.put_back(*envelope);
         }
         drop(inbox);
         // Outside the lock: a message may hold anything, and the last waker of a task its actor.

@@ -153,7 +153,7 @@ impl<A: Actor> Life<A> {
         if !mailbox.attach(incarnation) {
             return Err(ExitReason::killed_by_supervisor());
         }
-        let gone = Some(Gone { shared: shared.clone(), child, incarnation, reason: ExitReason::Killed { by: "the runtime".to_owned() } });
+        let gone = Some(Gone { shared: shared.clone(), child, incarnation, reason: None });
         let labels = shared.metrics.labels(&label, FLOOD);
         pulse.name(FLOOD);
         Ok(Life { actor: Some(actor), context, mailbox, pulse, shared, label, incarnation, labels, gone })
@@ -289,7 +289,7 @@ impl<A: Actor> Life<A> {
             tracing::warn!(child = %self.label, message = caught.message, "panic while dropping an actor");
         }
         if let Some(gone) = &mut self.gone {
-            gone.reason = reason;
+            gone.reason = Some(reason);
         }
         self.gone = None;
     }
@@ -329,12 +329,14 @@ struct Gone {
     shared: Arc<Shared>,
     child: ChildId,
     incarnation: Incarnation,
-    reason: ExitReason,
+    /// Set by a life that ended by itself.
+    reason: Option<ExitReason>,
 }
 
 impl Drop for Gone {
     fn drop(&mut self) {
-        let reason = std::mem::replace(&mut self.reason, ExitReason::Stopped);
+        let killed = || ExitReason::Killed { by: "the runtime".to_owned() };
+        let reason = self.reason.take().unwrap_or_else(killed);
         self.shared.command(Command::Gone { child: self.child, incarnation: self.incarnation, reason });
     }
 }
