@@ -289,7 +289,7 @@ impl<A: Actor> Life<A> {
             tracing::warn!(child = %self.label, message = caught.message, "panic while dropping an actor");
         }
         if let Some(gone) = &mut self.gone {
-            gone.reason = Some(reason);
+            gone.reason = Some(Box::new(reason));
         }
         self.gone = None;
     }
@@ -329,14 +329,14 @@ struct Gone {
     shared: Arc<Shared>,
     child: ChildId,
     incarnation: Incarnation,
-    /// Set by a life that ended by itself.
-    reason: Option<ExitReason>,
+    /// Set by a life that ended by itself. Boxed, because most have not.
+    reason: Option<Box<ExitReason>>,
 }
 
 impl Drop for Gone {
     fn drop(&mut self) {
         let killed = || ExitReason::Killed { by: "the runtime".to_owned() };
-        let reason = self.reason.take().unwrap_or_else(killed);
+        let reason = self.reason.take().map_or_else(killed, |reason| *reason);
         self.shared.command(Command::Gone { child: self.child, incarnation: self.incarnation, reason });
     }
 }
