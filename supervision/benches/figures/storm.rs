@@ -117,14 +117,17 @@ impl Onlooker {
         let over = is_over.clone();
         let thread = std::thread::spawn(move || {
             let mut took = Vec::new();
-            while !over.load(Relaxed) {
+            // At least once, however soon it is over.
+            loop {
                 let began = Instant::now();
                 let snapshot = snapshots.take();
                 took.push(began.elapsed());
                 drop(snapshot);
+                if over.load(Relaxed) {
+                    return took;
+                }
                 std::thread::sleep(LOOK);
             }
-            took
         });
         Onlooker { is_over, thread }
     }
