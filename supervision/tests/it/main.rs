@@ -20,6 +20,5 @@ mod recovery;
 mod restarts;
 mod rules;
 mod stops;
-mod traces;
 mod troubles;
 mod truth;

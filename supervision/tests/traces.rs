@@ -1,3 +1,13 @@
+//! Traces over actors: a binary of its own, because which spans are wanted is remembered for a whole process.
+#![allow(clippy::unwrap_used)]
+
+#[path = "it/job.rs"]
+#[allow(dead_code)]
+mod job;
+#[path = "it/probe.rs"]
+#[allow(dead_code)]
+mod probe;
+
 use std::future::{Future, ready};
 use std::sync::Arc;
 
@@ -9,8 +19,8 @@ use tracing::Instrument;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::job::*;
-use crate::probe::*;
+use job::*;
+use probe::*;
 
 #[derive(Clone, Debug, Default)]
 struct Kept(Arc<Mutex<Vec<SpanData>>>);
