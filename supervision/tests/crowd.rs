@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "it/probe.rs"]
-#[allow(dead_code)]
 mod probe;
 
 use probe::*;

@@ -5,7 +5,6 @@
 #[allow(dead_code)]
 mod job;
 #[path = "it/probe.rs"]
-#[allow(dead_code)]
 mod probe;
 
 use std::future::{Future, ready};

@@ -1,5 +1,8 @@
 //! An actor that does what it is told, and a record of what it did.
 
+// Each test binary uses a part.
+#![allow(dead_code)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
