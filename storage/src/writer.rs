@@ -150,6 +150,12 @@ impl Writer {
     /// one commit ahead of the tip file is what a crash leaves anyway.
     pub fn mark(&mut self) -> Result<(), CommitError> {
         if self.is_unmarked {
+            match self.writable() {
+                Ok(_) => {}
+                Err(CommitError::NoSpace) => return Err(CommitError::NoSpace),
+                // Whoever has seen the failure ends the process; until then nothing is pruned.
+                Err(_) => return Ok(()),
+            }
             self.write_mark(Watermark::write_synced)?;
             self.is_unmarked = false;
         }

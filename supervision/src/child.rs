@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::ActorCell;
+use ractor::{ActorCell, ActorStatus};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -147,12 +147,13 @@ impl Child {
         self.port.vitals().pulse()
     }
 
-    /// Makes the present incarnation harmless: it takes nothing more, and nothing it does counts.
-    pub fn fence(&self) {
+    /// Makes the present incarnation harmless: it takes nothing more, and nothing it does counts. `blame`: it ends because
+    /// of the message in hand.
+    pub fn fence(&self, blame: bool) {
         let vitals = self.port.vitals();
         vitals.fence.end(vitals.fence.current());
         vitals.pulse().fence();
-        self.port.detach();
+        self.port.detach(blame);
     }
 
     /// The runner of the present incarnation, once it has started.
@@ -164,10 +165,15 @@ impl Child {
         }
     }
 
+    /// Whether the present incarnation has ended, told or not.
+    pub fn is_gone(&self) -> bool {
+        self.cell().is_none_or(|cell| cell.get_status() == ActorStatus::Stopped)
+    }
+
     /// Fences the present incarnation and ends it without asking. `false`: there is none that has started.
     pub fn kill(&mut self, reason: ExitReason, then: Then) -> bool {
         let Some(cell) = self.cell().cloned() else { return false };
-        self.fence();
+        self.fence(false);
         cell.kill();
         self.enter(Phase::Leaving(Box::new(Leave { cell, stage: Stage::Killed, since: Instant::now(), reason, then })));
         true

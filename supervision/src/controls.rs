@@ -11,6 +11,7 @@ use crate::event::EventKind;
 use crate::exit::ExitReason;
 use crate::family::Family;
 use crate::mailbox::Leaving;
+use crate::policy::Restart;
 use crate::shared::Shared;
 use crate::supervisor::Command;
 
@@ -55,7 +56,8 @@ impl Controls {
         self.order(child, Order::Restart { by: by.to_owned() }).await
     }
 
-    /// From now on it handles no message, and those that need it wait, until it is resumed; messages to it wait too.
+    /// From now on it handles no message, and those that need it wait, until it is resumed; messages to it wait too. One
+    /// that starts or recovers does so first.
     pub async fn suspend(&self, child: &str, by: &str) -> Result<(), ControlError> {
         self.order(child, Order::Suspend { by: by.to_owned() }).await
     }
@@ -103,6 +105,7 @@ impl Family {
     fn restart(&mut self, id: ChildId, by: String) -> Result<(), &'static str> {
         let Some(child) = self.children.get_mut(&id) else { return Ok(()) };
         match &child.phase {
+            _ if child.rules.policy.restart == Restart::Temporary => Err("is temporary and would not come back"),
             Phase::Running(_) | Phase::Suspended(_) | Phase::Recovering { .. } => {
                 self.leave(id, Leaving::AtOnce, ExitReason::Restarted { by }, Then::Return);
                 Ok(())

@@ -40,7 +40,7 @@ impl Family {
     pub fn exit(&mut self, id: ChildId, reason: ExitReason) {
         let (now, jitter) = (self.epoch.elapsed(), self.dice.random::<f64>());
         let Some(child) = self.children.get_mut(&id) else { return };
-        child.fence();
+        child.fence(reason.message().is_some());
         let vitals = child.port.vitals().clone();
         let handled = vitals.handled.load(Relaxed);
         if handled != child.handled_before {
@@ -148,7 +148,7 @@ impl Family {
             return self.exit(id, reason);
         }
         let Some(child) = self.children.get_mut(&id) else { return };
-        child.fence();
+        child.fence(false);
         child.port.vitals().note_exit(reason.clone());
         self.tell(id, EventKind::Exited { reason: reason.clone() });
         self.end_dynamic_children_of(id);
@@ -175,11 +175,14 @@ impl Family {
         let Some(child) = self.children.get(&id) else { return };
         match &child.phase {
             Phase::Running(_) | Phase::Recovering { .. } => self.leave(id, how, ExitReason::Stopped, Then::End),
-            // What it needs is down, so it cannot handle what waits.
-            Phase::Suspended(_) => self.leave(id, Leaving::AtOnce, ExitReason::Stopped, Then::End),
+            // While what it needs is down it cannot handle what waits.
+            Phase::Suspended(_) => {
+                let how = if self.missing_need(id).is_none() { how } else { Leaving::AtOnce };
+                self.leave(id, how, ExitReason::Stopped, Then::End);
+            }
             Phase::Starting { starter, .. } => {
                 starter.abort();
-                child.fence();
+                child.fence(false);
                 self.over(id, &ExitReason::Stopped, false);
             }
             Phase::Waiting | Phase::BackingOff => self.over(id, &ExitReason::Stopped, false),

@@ -47,7 +47,7 @@ pub enum EventKind {
     Leaving,
     /// It is over and will not come back.
     Ended,
-    /// It hung and was fenced; `abandoned` until its thread wakes up.
+    /// It hung and was fenced; `AbandonedGone` follows when its thread wakes up.
     Hung {
         during: String,
         busy_ms: u64,

@@ -141,7 +141,7 @@ impl Family {
     }
 
     /// Something that `id` needs and that does not run.
-    fn missing_need(&self, id: ChildId) -> Option<String> {
+    pub fn missing_need(&self, id: ChildId) -> Option<String> {
         let serves = |name: &String| self.named(name).is_some_and(Child::serves);
         self.children.get(&id)?.rules.needs.iter().find(|name| !serves(name)).cloned()
     }
@@ -276,7 +276,7 @@ impl Family {
 impl Drop for Family {
     fn drop(&mut self) {
         for child in self.children.values_mut().filter(|child| !child.is_over()) {
-            child.fence();
+            child.fence(false);
             match (&child.phase, child.cell()) {
                 (Phase::Starting { starter, .. }, _) => starter.abort(),
                 (_, Some(cell)) => cell.kill(),

@@ -11,7 +11,6 @@ use crate::exit::ExitReason;
 use crate::family::Family;
 use crate::hang::{Verdict, judge};
 use crate::mailbox::Leaving;
-use crate::runner::STOPPING;
 use crate::snapshot::millis;
 use crate::stopping::Deadline;
 
@@ -53,7 +52,11 @@ impl Family {
         let child = self.children.get(&id)?;
         match &child.phase {
             Phase::Starting { since, .. } => is_over(since, child.rules.start_limit).then_some(Finding::StartLate),
-            Phase::Leaving(leave) => is_over(&leave.since, child.limit_of(leave.stage)).then_some(Finding::LeaveLate),
+            // Declared work has its own limit, also while its actor leaves: a disk may take longer than a goodbye.
+            Phase::Leaving(leave) => {
+                let is_late = is_over(&leave.since, child.limit_of(leave.stage)) && !child.pulse().is_declared();
+                is_late.then_some(Finding::LeaveLate)
+            }
             Phase::Recovering { since, .. } if is_over(since, child.rules.ready_limit.unwrap_or(Duration::MAX)) => Some(Finding::ReadyLate),
             Phase::Running(_) | Phase::Suspended(_) | Phase::Recovering { .. } if on_time => hung(child),
             _ => None,
@@ -66,7 +69,7 @@ impl Family {
         let during = child.pulse().doing().to_owned();
         let exclusive = child.rules.exclusive;
         child.port.vitals().hangs.fetch_add(1, Relaxed);
-        child.fence();
+        child.fence(true);
         if let Some(cell) = child.cell() {
             cell.kill();
         }
@@ -99,7 +102,7 @@ impl Family {
 
     fn escalate_stuck(&mut self, id: ChildId, reason: ExitReason) {
         if let Some(child) = self.children.get(&id) {
-            child.fence();
+            child.fence(false);
             child.port.vitals().note_exit(reason.clone());
         }
         self.escalate(id, &reason, "an exclusive actor is stuck");
@@ -109,7 +112,7 @@ impl Family {
     fn hurry(&mut self, id: ChildId) {
         let Some(child) = self.children.get_mut(&id) else { return };
         let Phase::Leaving(leave) = &mut child.phase else { return };
-        let is_drained = child.port.vitals().pulse().doing() == STOPPING;
+        let is_drained = child.port.vitals().pulse().is_saying_goodbye();
         match leave.stage {
             Stage::Draining => {
                 (leave.stage, leave.since) = (Stage::Stopping, Instant::now());

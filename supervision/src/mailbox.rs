@@ -240,8 +240,8 @@ pub(crate) trait Port: Send + Sync {
     /// Tells the present incarnation to go.
     fn leave(&self, how: Leaving);
     /// Takes the mailbox from its incarnation; what waits is for the next one, and so is what it had in hand, if that
-    /// may be handled again and is no poison.
-    fn detach(&self);
+    /// may be handled again and is no poison. `blame`: it ended because of what it had in hand.
+    fn detach(&self, blame: bool);
     /// Nobody will read any more: what waits is dropped and counted, senders get `Stopped`.
     fn close(&self);
     /// Queues so many that mean nothing; tells how many found no room.
@@ -290,14 +290,14 @@ impl<M: Message> Port for Mailbox<M> {
         drop(lines);
     }
 
-    fn detach(&self) {
+    fn detach(&self, blame: bool) {
         let mut inbox = self.inbox.lock();
         let owner = inbox.owner.take();
         inbox.leaving = None;
         let timers = inbox.lanes.take_timers();
         let mut in_hand = inbox.in_hand.take();
         let is_poison = in_hand.as_mut().is_some_and(|envelope| {
-            envelope.broke += 1;
+            envelope.broke += u32::from(blame);
             envelope.broke >= POISON_TIMES
         });
         if !is_poison && let Some(envelope) = in_hand.take() {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::child::ChildId;
 use crate::event::EventKind;
 use crate::family::Family;
+use crate::panics::caught;
 use crate::snapshot::millis;
 
 pub(crate) struct Probe {
@@ -39,13 +40,14 @@ pub struct ProbeSnapshot {
 
 impl Probe {
     pub fn new(name: &str, limit: Duration, read: impl Fn() -> Option<u64> + Send + Sync + 'static) -> Self {
-        let seen = Seen { value: read(), since: Instant::now(), stalled: false };
+        let seen = Seen { value: None, since: Instant::now(), stalled: false };
         Probe { name: name.to_owned(), limit, read: Box::new(read), seen: Mutex::new(seen) }
     }
 
     /// Reads it, and tells what is news. While its child does not run, or has nothing to move, the clock stands still.
     fn look(&self, runs: bool) -> Option<EventKind> {
-        let value = (self.read)();
+        // Foreign code: its panic must not be the supervisor's.
+        let value = caught(|| (self.read)()).unwrap_or_default();
         let mut seen = self.seen.lock();
         let (has_moved, was_stalled) = (value != seen.value, seen.stalled);
         let Some(number) = value.filter(|_| runs && !has_moved) else {
@@ -115,6 +117,12 @@ mod tests {
         tokio::time::advance(Duration::from_secs(60)).await;
         assert_eq!(probe.look(false), None);
         assert_eq!(probe.look(true), None, "the clock begins when it runs");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_panics_has_nothing_to_tell() {
+        let probe = Probe::new("height", Duration::from_secs(1), || panic!("told to"));
+        assert_eq!((probe.look(true), probe.snapshot().value), (None, None));
     }
 
     #[tokio::test(start_paused = true)]

@@ -34,6 +34,7 @@ pub(crate) struct Pulse {
     pinged_at: AtomicU64,
     doing: Mutex<&'static str>,
     fenced: AtomicBool,
+    saying_goodbye: AtomicBool,
     /// What it has spawned.
     pub tasks: Tasks,
 }
@@ -53,6 +54,7 @@ impl Pulse {
             pinged_at: AtomicU64::new(0),
             doing: Mutex::new(""),
             fenced: AtomicBool::new(false),
+            saying_goodbye: AtomicBool::new(false),
             tasks: Tasks::new(),
         })
     }
@@ -110,6 +112,21 @@ impl Pulse {
     pub fn fence(&self) {
         self.fenced.store(true, Relaxed);
         self.tasks.abort();
+    }
+
+    /// Its mailbox is drained; what it does now is its last.
+    pub fn say_goodbye(&self) {
+        self.saying_goodbye.store(true, Relaxed);
+    }
+
+    pub fn is_saying_goodbye(&self) -> bool {
+        self.saying_goodbye.load(Relaxed)
+    }
+
+    /// Whether it is at work with a limit of its own, within that limit.
+    pub fn is_declared(&self) -> bool {
+        let limit = self.limit_us.load(Relaxed);
+        limit != self.hang_limit_us && self.busy().is_some_and(|busy| micros(busy) <= limit)
     }
 
     pub fn is_fenced(&self) -> bool {

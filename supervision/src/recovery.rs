@@ -5,6 +5,7 @@ use crate::child::{ChildId, Phase, Then};
 use crate::event::EventKind;
 use crate::exit::{EXIT_ESCALATED, Escalation, ExitReason};
 use crate::family::Family;
+use crate::mailbox::Leaving;
 use crate::panics::Caught;
 
 /// How often the supervisor may panic.
@@ -42,7 +43,7 @@ impl Family {
             starter.abort();
         }
         if !child.kill(reason.clone(), Then::End) {
-            child.fence();
+            child.fence(false);
         }
         self.over(id, reason, false);
     }
@@ -61,7 +62,12 @@ impl Family {
                     Phase::Leaving(leave) if leave.then == Then::End => Then::End,
                     _ => Then::Return,
                 };
-                child.kill(reason.clone(), then);
+                // What may not live twice is asked to go, within its limits; a message in hand is finished.
+                match child.rules.exclusive {
+                    true if child.is_gone() && then == Then::Return => child.enter(Phase::Waiting),
+                    true => drop(child.dismiss(Leaving::AtOnce, reason.clone(), then)),
+                    false => drop(child.kill(reason.clone(), then)),
+                }
             }
         }
     }

@@ -32,7 +32,7 @@ use crate::trace::message_span;
 use crate::turn;
 
 /// What an incarnation does in an ordered stop, after the mailbox was drained.
-pub(crate) const STOPPING: &str = "stopping";
+const STOPPING: &str = "stopping";
 
 /// Messages handled before others on this thread get their turn.
 const BATCH: u32 = 64;
@@ -267,6 +267,7 @@ impl<A: Actor> Life<A> {
 
     async fn stopping(&mut self) -> ExitReason {
         if let Some(actor) = self.actor.as_mut() {
+            self.pulse.say_goodbye();
             self.pulse.begin(STOPPING);
             let outcome = caught_async(pin!(actor.stopping(&mut self.context))).await;
             self.pulse.end();

@@ -104,7 +104,7 @@ impl Vitals {
     }
 
     pub fn say_ready(&self, incarnation: Incarnation) {
-        self.said_ready.store(incarnation.0, Relaxed);
+        self.said_ready.fetch_max(incarnation.0, Relaxed);
     }
 
     pub fn said_ready(&self, incarnation: Incarnation) -> bool {

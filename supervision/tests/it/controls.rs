@@ -117,3 +117,26 @@ async fn a_dynamic_child_removed_during_its_backoff_never_returns() {
     assert_eq!(record.with("child started").len(), 2);
     assert_eq!(running.snapshot().children.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn declared_work_has_its_own_limit_while_its_actor_leaves() {
+    let record = Record::default();
+    let (a, spec) = probe("a", &record);
+    let running = run(vec![spec.exclusive().stop_limit(ms(20)).drain_limit(ms(20))]).await;
+    a.try_send(Told::Declared(ms(1500), SOON)).unwrap();
+    eventually("it works", || look(&running, "a").busy_with.as_deref() == Some("declared")).await;
+    running.controls().restart("a", "an operator").await.unwrap();
+    eventually("it is back", || look(&running, "a").incarnation == 2).await;
+    assert_eq!((record.with("note").len(), look(&running, "a").last_exit.as_deref()), (1, Some("restarted by an operator")));
+    assert!(running.stop("test").await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_made_once_is_not_restarted_on_request() {
+    let record = Record::default();
+    let (a, spec) = probe("a", &record);
+    let running = run(vec![spec.restart(Restart::Temporary)]).await;
+    let refused = running.controls().restart("a", "an operator").await.unwrap_err();
+    assert_eq!(refused.to_string(), "a is temporary and would not come back");
+    assert_eq!(a.ask(SOON, Told::Ask).await, Ok(0));
+}

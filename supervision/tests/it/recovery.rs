@@ -26,7 +26,7 @@ async fn when_the_supervisor_panics_all_are_started_anew_in_order_and_addresses_
 
     let started: Vec<String> = record.with("started").into_iter().skip(4).collect();
     assert_eq!(started, ["a started", "b started", "c started"]);
-    assert_eq!(record.with("note"), ["a 2 note 2"], "only the message in hand is lost");
+    assert_eq!(record.with("note"), ["a 1 note 1", "a 2 note 2"], "who may not live twice finishes what it has in hand");
     assert_eq!((b.ask(SOON, Told::Ask).await, c.ask(SOON, Told::Ask).await), (Ok(0), Ok(0)));
     assert_eq!(running.snapshot().children.len(), 3, "no orphan is left");
     assert!(running.stop("test").await.is_clean());

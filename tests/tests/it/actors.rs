@@ -21,17 +21,30 @@ impl Localnet {
     /// Started and serving; `flags` as on the command line.
     async fn start(flags: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let file = |name: &str| File::create(directory.path().join(name)).unwrap();
-        let mut command = program(directory.path());
-        command.args(["localnet", "-v", "1", "--port-offset", "any", "--data-dir", "net"]).args(flags);
-        let process = command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err")).spawn().unwrap();
+        let process = spawn(directory.path(), flags);
         let net = Self { directory, process };
+        net.runs().await;
+        net
+    }
+
+    /// Starts it again on what is there, after it has ended.
+    async fn start_again(&mut self, flags: &[&str]) {
+        self.process = spawn(self.directory.path(), flags);
+        self.runs().await;
+    }
+
+    async fn runs(&self) {
         let running = async || {
-            let tree = net.json("actors --home net");
+            let tree = self.json("actors --home net");
             tree?["children"].as_array()?.iter().all(|child| child["state"] == "running").then_some(())
         };
         eventually("a tree that runs", secs(60), running).await;
-        net
+    }
+
+    /// The address of its RPC.
+    fn rpc(&self) -> String {
+        let network: Value = serde_json::from_slice(&fs::read(self.path("net/network.json")).unwrap()).unwrap();
+        network["nodes"][0]["rpc"].as_str().unwrap().to_owned()
     }
 
     /// Runs `axolotl LINE` beside it.
@@ -76,6 +89,13 @@ impl Drop for Localnet {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn spawn(directory: &Path, flags: &[&str]) -> Child {
+    let file = |name: &str| File::create(directory.join(name)).unwrap();
+    let mut command = program(directory);
+    command.args(["localnet", "-v", "1", "--port-offset", "any", "--data-dir", "net"]).args(flags);
+    command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err")).spawn().unwrap()
 }
 
 fn program(directory: &Path) -> Command {
@@ -129,4 +149,23 @@ async fn faults_are_refused_where_chaos_is_off_and_the_refusal_says_what_to_set(
         net.refuses(&format!("actors {line} --home net"), 1, &["fault injection is off", "chaos.enabled = true", "refused on mainnet"]);
     }
     assert_eq!(net.actor("mempool")["restarts"], 0);
+}
+
+#[tokio::test]
+async fn an_exclusive_actor_that_is_stuck_ends_the_process_with_70_and_its_database_opens_intact() {
+    for kind in ["hang", "block --for 120s"] {
+        let mut net = Localnet::start(&["--chaos", "--block-interval", "100ms"]).await;
+        net.says(&format!("wait --height 3 --rpc {}", net.rpc()));
+        let (what, length) = kind.split_once(' ').unwrap_or((kind, ""));
+        net.says(&format!("actors {what} storage {length} --home net"));
+        let ended = eventually("the end of the process", secs(60), async || net.process.try_wait().unwrap()).await;
+        let said = fs::read_to_string(net.path("err")).unwrap();
+        assert_eq!(ended.code(), Some(70), "{kind}: {said}");
+        assert!(said.contains("an exclusive actor is stuck"), "{kind}: {said}");
+
+        net.start_again(&["--chaos", "--block-interval", "100ms"]).await;
+        net.says(&format!("wait --height 6 --rpc {}", net.rpc()));
+        let storage = net.actor("storage");
+        assert_eq!((&storage["incarnation"], &storage["restarts"]), (&1.into(), &0.into()), "{kind}");
+    }
 }
