@@ -164,7 +164,8 @@ mod tests {
     #[test]
     fn an_idle_actor_serves_before_its_first_message() {
         let mut story = Story::new();
-        story.exit(10, 1).look(12, 2, ChildState::Running, 0, 7).look(500, 2, ChildState::Running, 0, 8);
+        story.look(1, 1, ChildState::Running, 0, 7).exit(10, 1);
+        story.look(12, 2, ChildState::Running, 0, 7).look(500, 2, ChildState::Running, 0, 8);
         assert_eq!(story.healed(1), Some((10, 12, 500)));
     }
 
