@@ -105,6 +105,7 @@ impl Family {
     fn restart(&mut self, id: ChildId, by: String) -> Result<(), &'static str> {
         let Some(child) = self.children.get_mut(&id) else { return Ok(()) };
         match &child.phase {
+            _ if child.held_by.is_some() => Err("is suspended; resume it first"),
             _ if child.rules.policy.restart == Restart::Temporary => Err("is temporary and would not come back"),
             Phase::Running(_) | Phase::Suspended(_) | Phase::Recovering { .. } => {
                 self.leave(id, Leaving::AtOnce, ExitReason::Restarted { by }, Then::Return);

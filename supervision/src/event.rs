@@ -121,7 +121,7 @@ impl fmt::Display for EventKind {
             EventKind::Leaving => write!(f, "was told to leave"),
             EventKind::Ended => write!(f, "is over"),
             EventKind::Hung { during, busy_ms } => write!(f, "hung in {during} for {busy_ms} ms and was fenced"),
-            EventKind::AbandonedGone => write!(f, "has gone at last, long replaced"),
+            EventKind::AbandonedGone => write!(f, "had been given up and has gone at last"),
             EventKind::GroupFell { group, delay_ms } => write!(f, "has spent its restarts: group {group} begins anew in {delay_ms} ms"),
             EventKind::Escalated { reason } => write!(f, "was given up: {reason}"),
             EventKind::SupervisorPanicked { message, place } => {

@@ -56,7 +56,11 @@ pub(super) fn since_block(sources: &Sources) -> Duration {
 }
 
 fn chain(sources: &Sources, seen: &Seen, counts: Counts) -> ChainHealth {
-    let (header, hash) = sources.ledger.head().map_or_else(|_| (Header::default(), B256::ZERO), |head| (head.header, head.hash));
+    let (header, hash) = sources.ledger.head().map_or_else(
+        // While the database is closed its last height is still known.
+        |_| (Header { number: sources.heads.heights().borrow().0, ..Header::default() }, B256::ZERO),
+        |head| (head.header, head.hash),
+    );
     let tip = Height(header.number);
     let behind = sources.sync.behind(tip);
     let peers = sources.peers.list().len() as u64;

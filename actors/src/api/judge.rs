@@ -57,14 +57,17 @@ fn actors(actors: &ActorsHealth) -> Vec<Check> {
     vec![
         part("actors:failed", json!(actors.failed), "actors").down_if(actors.failed > 0, failed),
         part("actors:restarting", json!(actors.restarting), "actors")
-            .degraded_if(actors.restarting > 0, || format!("{} actors are restarting", actors.restarting)),
+            .degraded_if(actors.restarting > 0, || format!("{} of {} actors do not run", actors.restarting, actors.total)),
     ]
 }
 
-/// One that restarts is back in a moment, and `actors:restarting` says so; one that is suspended or over decides nothing.
+/// One that restarts is back in a moment, and `actors:restarting` says so; one that waits, is suspended or over decides nothing.
 fn consensus(measured: &Measured<'_>) -> Check {
     let state = measured.consensus.map_or_else(|| "none".to_owned(), super::word_of);
-    let is_dead = matches!(measured.consensus, Some(ChildState::Suspended | ChildState::Stopping | ChildState::Stopped | ChildState::Failed));
+    let is_dead = matches!(
+        measured.consensus,
+        Some(ChildState::Waiting | ChildState::Suspended | ChildState::Stopping | ChildState::Stopped | ChildState::Failed)
+    );
     Check { unit: None, ..part("consensus:state", json!(state), "") }.down_if(is_dead, || format!("consensus is {state}"))
 }
 

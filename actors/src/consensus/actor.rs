@@ -77,12 +77,24 @@ pub(super) struct Consensus {
     pub(super) moved_unix_ms: u64,
 }
 
+/// As long as storage may take to open.
+const START_LIMIT: Duration = Duration::from_secs(120);
+/// Between two looks whether the database is open.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
 /// The child of the tree.
 pub fn child(mailbox: &ConsensusMailbox, parts: Parts) -> ChildSpec {
     ChildSpec::new("consensus", mailbox.address.clone(), move |incarnation: Incarnation| {
         let parts = parts.clone();
-        async move { Consensus::at_tip(parts, incarnation) }
+        async move {
+            // Storage may be long at opening or mending its database; that is no failure of ours to pay for.
+            while !parts.ledger.is_open() {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            Consensus::at_tip(parts, incarnation)
+        }
     })
+    .start_limit(START_LIMIT)
 }
 
 impl supervision::Actor for Consensus {

@@ -219,7 +219,9 @@ impl Keeper {
                 Ok(())
             }
             outcome => {
-                self.wrote();
+                if outcome.is_ok() {
+                    self.wrote();
+                }
                 self.survive(outcome)
             }
         }

@@ -61,9 +61,11 @@ fn cells(name: &str, child: &ChildSnapshot) -> [String; 6] {
 
 fn state(child: &ChildSnapshot) -> String {
     let name = word(&serde_json::to_value(child.state).unwrap_or_default());
+    if let Some(by) = &child.suspended_by {
+        return format!("suspended by {by}");
+    }
     match child.state {
         ChildState::Restarting => format!("{name} in {}", span(child.backoff_ms)),
-        ChildState::Suspended => child.suspended_by.as_ref().map_or(name.clone(), |by| format!("{name} by {by}")),
         _ if child.slow => format!("{name}, slow"),
         _ => name,
     }

@@ -81,6 +81,7 @@ pub(super) async fn until_back(client: &AdminClient, path: &str, mut seen: u64, 
                 return Ok(());
             }
             match (&event.kind, down_ms) {
+                (EventKind::Ended, _) => return Err(Failure::runtime(format!("{path} is over and does not come back"))),
                 (EventKind::Hung { .. } | EventKind::Exited { .. }, None) => down_ms = Some(event.at_ms),
                 (EventKind::Ready, Some(down_ms)) => {
                     printer.note(&format!("{path} serves again after {} ms", event.at_ms.saturating_sub(down_ms)));
