@@ -9,7 +9,7 @@ mod watch;
 
 use std::{io::Write, pin::pin, time::Duration};
 
-use supervision::Watchdog;
+use supervision::{Nudge, Watchdog};
 
 use self::{
     last_words::Trees,
@@ -216,11 +216,12 @@ impl Process {
             let logs = Logs::start(&self.name, &self.telemetry, runtime.handle())?;
             std::panic::set_hook(Box::new(supervision::note_panic));
             let watchdog = self.watchdog(&logs)?;
+            let nudge = Nudge::start().map_err(|error| Failure::runtime(format!("no thread for the nudge: {error}")))?;
             if self.is_chaotic {
                 standstill::at_user_signal(self.threads)?;
             }
             let code = work(people).await;
-            drop(watchdog);
+            drop((watchdog, nudge));
             logs.shutdown().await;
             code
         });
