@@ -61,8 +61,8 @@ pub fn prepare(request: &Request) -> Result<Launch, Failure> {
     let mut launch = open(name, home, placed(request)?, &request.environment, if is_any { Some(Listeners::free()?) } else { None })?;
     launch.refuse_other_genesis(wanted.as_ref())?;
     launch.refuse_other_key(request.development)?;
+    NetworkFile::of(std::slice::from_ref(&launch)).write(launch.home.root())?;
     if is_any {
-        NetworkFile::of(std::slice::from_ref(&launch)).write(launch.home.root())?;
         launch.meet_neighbours();
     }
     Ok(launch)

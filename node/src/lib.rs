@@ -10,16 +10,19 @@
 //!                  run                   the runtime and the trees, until told to stop
 //!   telemetry, terminal, client          what others see of it
 //!   admin                                what the operator does to its actors
+//!   load, chaos                          what a running network is put to
 //! ```
 
 pub mod admin;
 pub mod boot;
+pub mod chaos;
 pub mod cli;
 pub mod client;
 pub mod config;
 pub mod development;
 mod door;
 pub mod exit;
+pub mod figures;
 pub mod genesis_file;
 pub mod home;
 pub mod keys;

@@ -149,7 +149,7 @@ impl NetworkFile {
     }
 
     /// The file in `directory`, if there is one that can be read.
-    fn read(directory: &Path) -> Option<Self> {
+    pub fn read(directory: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(directory.join("network.json")).ok()?).ok()
     }
 }

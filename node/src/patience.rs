@@ -20,7 +20,7 @@ use supervision::{Backoff, Budget, ChildSpec};
 /// The proposer of a round falls silent when one of these hangs.
 const IN_A_ROUND: [&str; 3] = ["consensus", "execution", "proposals"];
 /// Stuck, these are not replaced.
-const EXCLUSIVE: [&str; 2] = ["storage", "signer"];
+pub(crate) const EXCLUSIVE: [&str; 2] = ["storage", "signer"];
 /// Whose end is never worth that of the process.
 const WAYS_IN: [&str; 3] = ["api", "p2p.listener", "p2p.dialer"];
 /// The limit of those who hold nobody up.

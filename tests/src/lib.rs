@@ -24,11 +24,11 @@ mod observer;
 mod process;
 mod report;
 mod small_disk;
-mod statistics;
-mod table;
 mod transfer;
 mod validator;
 mod wait;
+
+use node::figures::{statistics, table};
 
 pub use history::{Commit, History};
 pub use load::{Load, LoadReport};

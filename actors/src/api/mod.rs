@@ -32,6 +32,7 @@ mod trace;
 
 pub use actor::{ApiMailbox, Parts, child};
 pub use backend::{Backend, Sources};
+pub use pace::stale_after;
 
 /// A state as JSON writes it.
 fn word_of(state: supervision::ChildState) -> String {

@@ -8,7 +8,7 @@ use primitives::genesis::ConsensusParameters;
 const FAILED_ROUNDS: u32 = 2;
 
 /// Without a block for longer than this the height is stale: the pace of an idle chain, and rounds that fail at all their timeouts.
-pub(super) fn stale_after(parameters: &ConsensusParameters) -> Duration {
+pub fn stale_after(parameters: &ConsensusParameters) -> Duration {
     let timeouts = &parameters.timeouts;
     let steps =
         [(timeouts.propose, timeouts.propose_delta), (timeouts.prevote, timeouts.prevote_delta), (timeouts.precommit, timeouts.precommit_delta)];

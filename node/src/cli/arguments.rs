@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use primitives::{Address, B256, PublicKey, U256, genesis::NetworkKind};
 
 use super::{
+    chaos::Chaos,
     load::Load,
     values::{duration, funded, network_kind, setting, validator},
 };
@@ -53,6 +54,8 @@ pub enum Command {
     Actors(Actors),
     /// Send transactions to a running network and measure what becomes of them
     Load(Load),
+    /// Let actors of a test network fail at random, and check that nothing goes wrong
+    Chaos(Chaos),
     /// Make or show keys
     #[command(subcommand)]
     Keys(Keys),
@@ -501,6 +504,7 @@ impl Command {
             Self::Wait(arguments) => arguments.node.format,
             Self::Actors(arguments) => Format { output: arguments.node.output },
             Self::Load(arguments) => arguments.format,
+            Self::Chaos(arguments) => arguments.format,
             Self::Keys(Keys::New(KeysNew { format, .. }) | Keys::Show { format, .. }) => *format,
             Self::Genesis(Genesis::New(GenesisNew { format, .. })) => *format,
             Self::Genesis(Genesis::Validate(arguments) | Genesis::Hash(arguments)) => arguments.format,

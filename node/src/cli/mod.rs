@@ -2,6 +2,7 @@
 
 mod actors;
 pub mod arguments;
+mod chaos;
 mod complaint;
 mod configuration;
 mod evidence;
@@ -64,6 +65,7 @@ pub fn run(arguments: Vec<OsString>, environment: Vec<(String, String)>, out: &m
         Command::Actors(arguments) => block_on(actors::run(&arguments, &mut printer))?,
         Command::Wait(arguments) => block_on(observe::wait(&arguments, &mut printer))?,
         Command::Load(arguments) => block_on_threads(load::run(&arguments, &mut printer))?,
+        Command::Chaos(arguments) => block_on_threads(chaos::run(&arguments, &mut printer))?,
         Command::Keys(command) => make::keys(&command, &mut printer)?,
         Command::Genesis(command) => genesis::run(&command, &mut printer)?,
         Command::Export(command) => export::run(&command, &mut printer)?,

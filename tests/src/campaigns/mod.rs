@@ -6,13 +6,11 @@ mod crowds;
 mod disk;
 mod fuzz_rpc;
 mod group;
-mod healing;
 mod heights;
 mod hostile;
 mod kill_all;
 mod kill_one;
 mod kill_random;
-mod kind;
 mod restore;
 mod strike;
 mod sweep;
@@ -22,6 +20,7 @@ mod trial;
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Result;
+use node::chaos::{healing, kind};
 use primitives::PeerAddress;
 
 use crate::{

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use node::boot::Node;
+use node::{boot::Node, chaos::TreeClock};
 use supervision::{Backoff, ChildSnapshot, FaultInjection, FaultKind, Strike, Subscription};
 
 use super::{
@@ -27,6 +27,9 @@ const HEAL_LIMIT: Duration = Duration::from_secs(60);
 pub(super) async fn strike(node: &Node, actor: &str, kind: Kind) -> Result<Healed> {
     let healing = if kind == Kind::Flood { Healing::from_flood() } else { Healing::default() };
     let mut ward = Ward::new(node, &[actor], &healing)?;
+    if kind == Kind::Kill {
+        node.controls().kill(actor, BY).await.context("kill")?;
+    }
     let waves = if kind == Kind::Flood { FLOOD_WAVES } else { 1 };
     for _ in 0..waves {
         for injection in kind.injections(actor) {
@@ -130,33 +133,5 @@ impl<'a> Ward<'a> {
             anyhow::ensure!(self.begun.elapsed() < limit, "not healed within {limit:?}: {:?}, {child:?}", patient.healing);
         }
         Ok(())
-    }
-}
-
-/// Tells when an event happened by the tree's own stamp, so that it hardly matters how late it is read.
-#[derive(Default)]
-struct TreeClock(Option<Instant>);
-
-impl TreeClock {
-    /// When something happened that bears the stamp `at_ms` and is read now. The promptest reader knows best when the tree's clock began.
-    fn at(&mut self, now: Instant, at_ms: u64) -> Instant {
-        let since = Duration::from_millis(at_ms);
-        let begun = now.checked_sub(since).unwrap_or(now);
-        let begun = self.0.map_or(begun, |known| known.min(begun));
-        self.0 = Some(begun);
-        begun + since
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_read_late_happened_when_its_stamp_says() {
-        let (mut clock, start) = (TreeClock::default(), Instant::now());
-        let ms = |ms: u64| start + Duration::from_millis(ms);
-        assert_eq!(clock.at(ms(100), 100), ms(100));
-        assert_eq!(clock.at(ms(500), 200), ms(200), "read 300 ms late");
     }
 }

@@ -3,6 +3,7 @@
 
 mod actors;
 mod bad_input;
+mod chaos;
 mod command_line;
 mod disk;
 mod faces;

@@ -58,7 +58,7 @@ impl Results {
         }
         report.table_of(table);
         report.figure("gap at the others when nothing is wrong", ms(self.calm.others), "ms");
-        self.judge("panic or error, healed", report, Some(CRASH_GOAL_MS), |kind| matches!(kind, Kind::Panic | Kind::Error));
+        self.judge("panic, error or kill, healed", report, Some(CRASH_GOAL_MS), |kind| matches!(kind, Kind::Panic | Kind::Error | Kind::Kill));
         self.judge("hang or blocked thread, healed", report, Some(STUCK_GOAL_MS), Kind::is_stuck);
         self.judge("flood, room again", report, None, |kind| kind == Kind::Flood);
         self.judge("three failed starts, healed", report, None, |kind| kind == Kind::Start);

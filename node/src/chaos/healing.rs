@@ -14,7 +14,7 @@ use supervision::{ChildSnapshot, ChildState, Event, EventKind};
 
 /// What has been seen of one actor since a fault was armed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Healing {
+pub struct Healing {
     struck: Option<Instant>,
     /// The life that ended last.
     ended: Option<u64>,
@@ -28,7 +28,7 @@ pub(super) struct Healing {
 
 /// How long it took, from the moment the fault struck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Healed {
+pub struct Healed {
     pub struck: Instant,
     pub served: Duration,
     /// Until it handled its first message.

@@ -3,15 +3,19 @@
 use std::fmt;
 
 use clap::ValueEnum;
+use serde::Serialize;
 use supervision::{FaultInjection, FaultKind, Strike};
 
 /// A kind of fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// The handler panics
     Panic,
     /// The handler returns a fault
     Error,
+    /// Its supervisor ends it without asking
+    Kill,
     /// The handler never returns
     Hang,
     /// The handler blocks its thread
@@ -29,15 +33,16 @@ const BLOCKED_MS: u64 = 8_000;
 
 impl Kind {
     /// All of them, the quick ones first.
-    pub const ALL: [Self; 6] = [Self::Panic, Self::Error, Self::Flood, Self::Start, Self::Hang, Self::Block];
+    pub const ALL: [Self; 7] = [Self::Panic, Self::Error, Self::Kill, Self::Flood, Self::Start, Self::Hang, Self::Block];
 
-    /// What is armed for it, in order.
+    /// What is armed for it, in order; a kill is ordered instead.
     pub fn injections(self, actor: &str) -> Vec<FaultInjection> {
         let fault = |kind, on| FaultInjection { child: actor.to_owned(), kind, on };
         let next = |kind| vec![fault(kind, Strike::NextMessage)];
         match self {
             Self::Panic => next(FaultKind::Panic),
             Self::Error => next(FaultKind::Error),
+            Self::Kill => Vec::new(),
             Self::Hang => next(FaultKind::Hang { ms: None }),
             Self::Block => next(FaultKind::Block { ms: BLOCKED_MS }),
             // As many as there is room for.
@@ -51,7 +56,7 @@ impl Kind {
         match self {
             Self::Flood => 0,
             Self::Start => 1 + FAILED_STARTS,
-            Self::Panic | Self::Error | Self::Hang | Self::Block => 1,
+            Self::Panic | Self::Error | Self::Kill | Self::Hang | Self::Block => 1,
         }
     }
 
@@ -66,6 +71,7 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::Panic => "panic",
             Self::Error => "error",
+            Self::Kill => "kill",
             Self::Hang => "hang",
             Self::Block => "block",
             Self::Flood => "flood",
