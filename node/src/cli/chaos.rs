@@ -1,18 +1,18 @@
 //! `chaos`: random faults in a test network, and whether all went well.
 
 use std::{
-    io::IsTerminal,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use primitives::genesis::NetworkKind;
 use tokio::sync::watch;
 
 use super::{
     arguments::{Format, Output},
+    living,
     printer::Printer,
     values::duration,
 };
@@ -209,12 +209,7 @@ struct Line {
 
 impl Line {
     fn new(output: Output) -> Self {
-        let is_living = output == Output::Text && std::io::stdout().is_terminal();
-        let bar = is_living.then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
-            bar.with_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()))
-        });
-        Self { bar }
+        Self { bar: living::line(output) }
     }
 
     fn tell(&mut self, told: &Told<'_>, printer: &mut Printer<'_>) {

@@ -1,16 +1,16 @@
 //! `load`: transactions against a running network, and what became of them.
 
 use std::{
-    io::IsTerminal,
     path::PathBuf,
     time::{Duration, Instant},
 };
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::{
     arguments::{Format, Output},
+    living,
     printer::Printer,
     values::duration,
 };
@@ -123,12 +123,7 @@ struct Line {
 
 impl Line {
     fn new(output: Output) -> Self {
-        let is_living = output == Output::Text && std::io::stdout().is_terminal();
-        let bar = is_living.then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
-            bar.with_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()))
-        });
-        Self { bar, told: None }
+        Self { bar: living::line(output), told: None }
     }
 
     fn tell(&mut self, news: &News<'_>, printer: &mut Printer<'_>) {

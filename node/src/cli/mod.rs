@@ -8,6 +8,7 @@ mod configuration;
 mod evidence;
 mod export;
 mod genesis;
+mod living;
 mod load;
 mod make;
 mod observe;

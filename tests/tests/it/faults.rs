@@ -2,17 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use node::{
-    boot::Node,
-    client::Client,
-    config::Override,
-    localnet::{Request, prepare},
-    ports::PortOffset,
-};
+use node::{boot::Node, client::Client};
 use primitives::Height;
 use supervision::{ChildState, FaultInjection, FaultKind, Strike};
 
-use crate::testnet::{Load, eventually, secs};
+use crate::testnet::{Load, eventually, fragile, secs};
 
 const VICTIM: usize = 3;
 
@@ -42,18 +36,7 @@ async fn a_panic_in_any_actor_under_load_restarts_it_and_the_chain_goes_on() {
         usual(info);
     }));
     let directory = tempfile::tempdir().unwrap();
-    let chaos = Override { path: "chaos.enabled".into(), value: "true".into(), flag: "--set chaos.enabled=true".into() };
-    let net = prepare(&Request {
-        directory: directory.path().join("net"),
-        validators: Some(4),
-        block_interval: Some(Duration::from_millis(50)),
-        empty_block_interval: Some(Duration::from_millis(50)),
-        port_offset: Some(PortOffset::Any),
-        fresh_start: false,
-        environment: Vec::new(),
-        flags: vec![chaos],
-    })
-    .unwrap();
+    let net = fragile(directory.path());
     let clients = net.nodes.iter().map(|launch| Client::new(&format!("http://{}", launch.config.rpc.listen)).unwrap()).collect();
     let mut nodes = Vec::new();
     for launch in net.nodes {

@@ -8,9 +8,6 @@ use std::{
 use node::{
     boot::{Node, Seen},
     client::Client,
-    config::Override,
-    localnet::{Request, prepare},
-    ports::PortOffset,
 };
 use primitives::{B256, Genesis, Height, PeerAddress};
 use supervision::{ChildSnapshot, ChildState, FaultInjection, FaultKind, Strike};
@@ -18,7 +15,7 @@ use tempfile::TempDir;
 use tests::{Commit, History, Observer, transfers};
 use tokio::task::JoinHandle;
 
-use crate::testnet::{CHAIN_ID, eventually, secs};
+use crate::testnet::{CHAIN_ID, eventually, fragile, secs};
 
 /// The validator whose actors crash.
 pub const VICTIM: usize = 3;
@@ -54,18 +51,7 @@ impl Fleet {
     /// A chain under load, and an observer who hears everybody.
     pub async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let chaos = Override { path: "chaos.enabled".into(), value: "true".into(), flag: "--set chaos.enabled=true".into() };
-        let net = prepare(&Request {
-            directory: directory.path().join("net"),
-            validators: Some(4),
-            block_interval: Some(Duration::from_millis(50)),
-            empty_block_interval: Some(Duration::from_millis(50)),
-            port_offset: Some(PortOffset::Any),
-            fresh_start: false,
-            environment: Vec::new(),
-            flags: vec![chaos],
-        })
-        .unwrap();
+        let net = fragile(directory.path());
         let genesis = net.nodes[0].genesis.clone();
         let rpc: Vec<_> = net.nodes.iter().map(|launch| launch.config.rpc.listen).collect();
         let p2p: Vec<_> = net.nodes.iter().map(|launch| launch.config.p2p.listen).collect();

@@ -10,6 +10,7 @@
 //!
 //! Every process is a child of the test and ends with it. Tests wait for conditions: [`eventually`] is the only wait.
 
+mod fragile;
 mod http;
 mod load;
 mod manager;
@@ -23,6 +24,7 @@ use std::{net::TcpListener, path::Path};
 use rand::Rng;
 use tempfile::TempDir;
 
+pub use fragile::fragile;
 pub use http::{post, post_to};
 pub use load::Load;
 pub use manager::{Manager, Word};

@@ -1,16 +1,22 @@
 //! The command line: every command and flag, as clap reads them.
 
+mod actors;
+mod files;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use primitives::{Address, B256, PublicKey, U256, genesis::NetworkKind};
+use primitives::{Address, B256, U256, genesis::NetworkKind};
 
 use super::{
     chaos::Chaos,
     load::Load,
-    values::{duration, funded, network_kind, setting, validator},
+    values::{duration, funded, network_kind, setting},
 };
 use crate::{config::Override, ports::PortOffset};
+
+pub use actors::{Actors, ActorsCommand, AdminNode, Ordered, Provoke};
+pub use files::{Export, ExportBlocks, ExportGenesis, ExportProof, Genesis, GenesisFile, GenesisNew, Keys, KeysNew, Verify};
 
 /// A BFT validator node that heals itself.
 #[derive(Debug, Parser)]
@@ -230,239 +236,6 @@ pub struct Wait {
     /// Give up after this long, as in 30s
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
     pub timeout: Duration,
-}
-
-#[derive(Debug, Args)]
-pub struct Actors {
-    /// Show this actor in detail, as in mempool or p2p.gossip; without it, the whole tree
-    #[arg(value_name = "PATH")]
-    pub path: Option<String>,
-    #[command(subcommand)]
-    pub command: Option<ActorsCommand>,
-    #[command(flatten)]
-    pub node: AdminNode,
-}
-
-/// The node whose actors are meant.
-#[derive(Debug, Args)]
-pub struct AdminNode {
-    /// Home of the node, or directory of a localnet
-    #[arg(long, value_name = "DIR", env = "AXOLOTL_HOME", default_value = "./axolotl-localnet", global = true)]
-    pub home: PathBuf,
-    /// Which validator of a localnet; validator-0 if not given
-    #[arg(long, value_name = "NAME", global = true)]
-    pub node: Option<String>,
-    /// Address of the admin listener, if not as the home has it
-    #[arg(long, value_name = "URL", global = true)]
-    pub admin: Option<String>,
-    /// The token of that listener
-    #[arg(long, value_name = "FILE", global = true)]
-    pub token_file: Option<PathBuf>,
-    /// How data is printed
-    #[arg(long, env = "AXOLOTL_OUTPUT", default_value = "text", global = true)]
-    pub output: Output,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ActorsCommand {
-    /// Show what happens: the tree on a terminal, one line for each event elsewhere
-    Watch,
-    /// Let an actor finish the message in hand, then replace it
-    Restart(Ordered),
-    /// Let an actor, and those that need it, handle nothing until it is resumed
-    Suspend { path: String },
-    /// Let a suspended actor go on
-    Resume { path: String },
-    /// End an actor as a crash would (chaos.enabled)
-    Kill(Ordered),
-    /// Let an actor panic (chaos.enabled)
-    Panic(Provoke),
-    /// Let an actor return an error (chaos.enabled)
-    Error(Provoke),
-    /// Let an actor hang, until it is replaced or for a time (chaos.enabled)
-    Hang(Provoke),
-    /// Let an actor block its thread; for 5s if not said otherwise (chaos.enabled)
-    Block(Provoke),
-    /// Let an actor handle a message late; by 1s if not said otherwise (chaos.enabled)
-    Delay(Provoke),
-    /// Fill the mailbox of an actor at once (chaos.enabled)
-    Flood(Provoke),
-    /// Take back faults that have not struck yet
-    Clear { path: String },
-}
-
-#[derive(Debug, Args)]
-pub struct Ordered {
-    /// The actor, as `axolotl actors` names it
-    pub path: String,
-    /// Show what happens until the actor is back
-    #[arg(long)]
-    pub watch: bool,
-}
-
-impl Ordered {
-    /// Without waiting for anything.
-    pub fn only(path: &str) -> Self {
-        Self { path: path.to_owned(), watch: false }
-    }
-}
-
-#[derive(Debug, Args)]
-pub struct Provoke {
-    /// The actor, as `axolotl actors` names it
-    pub path: String,
-    /// The message it strikes in; whichever comes next if not given
-    #[arg(long, value_name = "NAME")]
-    pub message: Option<String>,
-    /// How long it lasts, as in 2s
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
-    pub lasts: Option<Duration>,
-    /// How many messages a flood has; as many as find room if not given
-    #[arg(long, value_name = "N")]
-    pub messages: Option<u32>,
-    /// Strike the next N starts, and no message
-    #[arg(long, value_name = "N", conflicts_with = "message")]
-    pub starts: Option<u32>,
-    /// Show what happens until the actor is back
-    #[arg(long)]
-    pub watch: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Keys {
-    /// Make a node key, a validator key, or both
-    New(KeysNew),
-    /// Show the addresses of a home's keys, never the keys
-    Show {
-        /// The node's home
-        #[arg(long, value_name = "DIR", env = "AXOLOTL_HOME")]
-        home: PathBuf,
-        #[command(flatten)]
-        format: Format,
-    },
-}
-
-#[derive(Debug, Args)]
-pub struct KeysNew {
-    /// The node's home
-    #[arg(long, value_name = "DIR", env = "AXOLOTL_HOME")]
-    pub home: PathBuf,
-    /// Only the key for the network
-    #[arg(long, conflicts_with = "validator")]
-    pub node: bool,
-    /// Only the key for consensus
-    #[arg(long)]
-    pub validator: bool,
-    #[command(flatten)]
-    pub format: Format,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Genesis {
-    /// Make a genesis file
-    New(GenesisNew),
-    /// Name every mistake of a genesis file
-    Validate(GenesisFile),
-    /// Print the genesis hash
-    Hash(GenesisFile),
-}
-
-#[derive(Debug, Args)]
-pub struct GenesisFile {
-    /// The file to read
-    pub file: PathBuf,
-    #[command(flatten)]
-    pub format: Format,
-}
-
-#[derive(Debug, Args)]
-pub struct GenesisNew {
-    /// Where to write it; otherwise it is printed
-    #[arg(long, value_name = "FILE")]
-    pub file: Option<PathBuf>,
-    /// This many well-known validators; only on a dev network
-    #[arg(long, short = 'v', value_name = "N", conflicts_with = "validator")]
-    pub validators: Option<usize>,
-    /// A validator: its compressed public key, with its power if that is not 1
-    #[arg(long, value_name = "PUBLIC_KEY[:POWER]", value_parser = validator)]
-    pub validator: Vec<(PublicKey, u64)>,
-    #[command(flatten)]
-    pub network: NewNetwork,
-    #[command(flatten)]
-    pub format: Format,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Export {
-    /// Write decided blocks of a running node, as other execution clients import them
-    Blocks(ExportBlocks),
-    /// Write the proof that blocks of a running node were decided, as `verify` reads it
-    Proof(ExportProof),
-    /// Write the genesis as geth reads it
-    Genesis(ExportGenesis),
-}
-
-#[derive(Debug, Args)]
-pub struct ExportBlocks {
-    #[command(flatten)]
-    pub node: Remote,
-    /// File of RLP blocks, one after the other
-    #[arg(long, value_name = "FILE")]
-    pub rlp: PathBuf,
-    /// First height
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub from: u64,
-    /// Last height; the latest if not given
-    #[arg(long, value_name = "N")]
-    pub to: Option<u64>,
-}
-
-#[derive(Debug, Args)]
-pub struct ExportProof {
-    #[command(flatten)]
-    pub node: Remote,
-    /// Height of the block; may be repeated, which makes a list; the latest if not given
-    #[arg(long, value_name = "N")]
-    pub height: Vec<u64>,
-    /// File to write
-    #[arg(long, value_name = "FILE")]
-    pub file: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub struct Verify {
-    /// What is trusted: the network's genesis file, or a checkpoint
-    #[arg(long, value_name = "GENESIS|CHECKPOINT")]
-    pub trusted: PathBuf,
-    /// Light-client proof of a block, or a list of them, as `export proof` writes it; may be repeated, in ascending order of height
-    #[arg(long, value_name = "FILE", required_unless_present = "header")]
-    pub bundle: Vec<PathBuf>,
-    /// The header in question, as RLP in hex or as eth_getBlockByNumber answers it; that of the last bundle if not given
-    #[arg(long, value_name = "FILE")]
-    pub header: Option<PathBuf>,
-    /// What eth_getProof answered, checked against the state root of the header; may be repeated
-    #[arg(long, value_name = "FILE")]
-    pub proof: Vec<PathBuf>,
-    /// Write the newest block that was verified, to be trusted the next time
-    #[arg(long, value_name = "FILE")]
-    pub write_checkpoint: Option<PathBuf>,
-    #[command(flatten)]
-    pub format: Format,
-}
-
-#[derive(Debug, Args)]
-pub struct ExportGenesis {
-    /// File to write
-    #[arg(long, value_name = "FILE")]
-    pub geth: PathBuf,
-    /// The node's home
-    #[arg(long, value_name = "DIR", env = "AXOLOTL_HOME", required_unless_present = "genesis_file")]
-    pub home: Option<PathBuf>,
-    /// The genesis itself; wins over --home
-    #[arg(long, value_name = "FILE")]
-    pub genesis_file: Option<PathBuf>,
-    #[command(flatten)]
-    pub format: Format,
 }
 
 #[derive(Debug, Subcommand)]
