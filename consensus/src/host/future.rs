@@ -36,6 +36,11 @@ impl Future {
         self.heights.get(&height).into_iter().flat_map(BTreeMap::values).flatten()
     }
 
+    /// Whose messages of `height` are kept, each once.
+    pub fn authors(&self, height: Height) -> impl Iterator<Item = &Address> {
+        self.heights.get(&height).into_iter().flat_map(|authors| authors.keys().flatten())
+    }
+
     pub fn has(&self, height: Height) -> bool {
         self.heights.contains_key(&height)
     }

@@ -10,6 +10,7 @@ use super::{
     blocks::Blocks,
     breaker,
     log::HeightLog,
+    pace::Others,
     recovery,
     signing_state::Trouble,
 };
@@ -37,14 +38,25 @@ impl Host {
         if self.phase != Phase::Paced || self.committing.is_some() {
             return;
         }
-        let others_began = self.future.has(self.height);
-        let wait = if self.is_validator() { self.pace.wait(others_began, self.now) } else { Duration::ZERO };
+        let wait = if self.is_validator() { self.withheld() } else { Duration::ZERO };
         if wait.is_zero() {
             self.actions.push(Action::Cancel(TimerId::Pace));
             self.open();
         } else {
             self.actions.push(Action::Schedule { timer: TimerId::Pace, after: wait });
         }
+    }
+
+    /// How long the height must still wait.
+    fn withheld(&self) -> Duration {
+        let power: u64 = self.future.authors(self.height).map(|author| self.set.power_of(author)).sum();
+        let others = match () {
+            () if self.set.total_power() / 3 < power => Others::ManyBegan,
+            () if self.future.has(self.height) => Others::SomeBegan,
+            () => Others::Wait,
+        };
+        let proposes = self.crypto.address() == Some(self.set.proposer(self.height, Round(0)).address);
+        self.pace.wait(others, proposes, self.now)
     }
 
     pub(super) fn on_transactions_waiting(&mut self, waiting: bool) {
@@ -73,7 +85,7 @@ impl Host {
             return;
         }
         let is_fresh = entries.is_empty() && self.remembered.mute_through(height).is_none();
-        if is_fresh && !self.pace.wait(self.future.has(height), self.now).is_zero() {
+        if is_fresh && !self.withheld().is_zero() {
             return self.enter_pace();
         }
         let votes = speaks && !self.remembered.is_silenced(height);

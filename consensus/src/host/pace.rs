@@ -3,6 +3,10 @@
 //! Never before `block_interval` has passed since the last block. When idle, not before a transaction waits, another validator
 //! has begun, or `empty_block_interval` is over. A height that has begun always gets a block.
 //!
+//! Whoever is late catches up, or it would begin each height when the others have decided it, for ever:
+//! * it does not wait at all once more than a third of the power has begun, because an honest one of them has waited for everybody;
+//! * to vote it waits an eighth less once anybody has begun. The proposer, who sets the pace and the timestamp, waits in full.
+//!
 //! From one second on, intervals are measured from the timestamp of the last block, so that timestamps rise by as much and
 //! never run ahead of the clock. Below, timestamps are too coarse and intervals are measured from one start to the next.
 
@@ -13,6 +17,15 @@ use primitives::genesis::ConsensusParameters;
 use super::event::Now;
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Who else has begun the next height, as verified messages of it show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Others {
+    Wait,
+    SomeBegan,
+    /// More than a third of the power.
+    ManyBegan,
+}
 
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -38,13 +51,14 @@ impl Pace {
         self.last_start = Some(now.monotonic);
     }
 
-    /// How long the next height is still withheld; zero when it may begin. `others_began`: a verified message of it is here.
-    pub fn wait(&self, others_began: bool, now: Now) -> Duration {
-        let until_allowed = self.remaining(self.block_interval, now);
-        if !until_allowed.is_zero() || self.transactions_wait || others_began {
-            return until_allowed;
+    /// How long the next height is still withheld; zero when it may begin. `proposes`: its first proposal is ours to make.
+    pub fn wait(&self, others: Others, proposes: bool, now: Now) -> Duration {
+        match others {
+            Others::ManyBegan => Duration::ZERO,
+            Others::SomeBegan if !proposes => self.remaining(self.block_interval - self.block_interval / 8, now),
+            Others::Wait if !self.transactions_wait => self.until_overdue(now),
+            Others::SomeBegan | Others::Wait => self.remaining(self.block_interval, now),
         }
-        self.until_overdue(now)
     }
 
     /// How much longer another validator may withhold the height because it is idle.
@@ -78,23 +92,23 @@ mod tests {
         Now { monotonic: Duration::from_millis(ms), unix_ms: 1_000_000 + ms }
     }
 
-    fn wait_ms(pace: &Pace, others_began: bool, now_ms: u64) -> u64 {
-        pace.wait(others_began, at(now_ms)).as_millis() as u64
+    fn wait_ms(pace: &Pace, others: Others, now_ms: u64) -> u64 {
+        pace.wait(others, true, at(now_ms)).as_millis() as u64
     }
 
     #[test]
     fn the_first_height_begins_at_once() {
-        assert_eq!(wait_ms(&pace(1_000, 2_000), false, 0), 0);
+        assert_eq!(wait_ms(&pace(1_000, 2_000), Others::Wait, 0), 0);
     }
 
     #[test]
     fn an_idle_chain_waits_for_the_longer_interval_and_a_busy_one_for_the_shorter() {
         let mut pace = pace(1_000, 2_000);
         pace.committed(1_000_000);
-        assert_eq!((wait_ms(&pace, false, 300), wait_ms(&pace, true, 300)), (700, 700));
-        assert_eq!((wait_ms(&pace, false, 1_000), wait_ms(&pace, true, 1_000)), (1_000, 0));
+        assert_eq!((wait_ms(&pace, Others::Wait, 300), wait_ms(&pace, Others::SomeBegan, 300)), (1_700, 700));
+        assert_eq!((wait_ms(&pace, Others::Wait, 1_000), wait_ms(&pace, Others::SomeBegan, 1_000)), (1_000, 0));
         pace.transactions_wait = true;
-        assert_eq!(wait_ms(&pace, false, 1_000), 0);
+        assert_eq!(wait_ms(&pace, Others::Wait, 1_000), 0);
     }
 
     #[test]
@@ -102,7 +116,26 @@ mod tests {
         let mut pace = pace(200, 400);
         pace.committed(1_009_000);
         pace.started(at(100));
-        assert_eq!((wait_ms(&pace, true, 250), wait_ms(&pace, false, 300)), (50, 200));
+        assert_eq!((wait_ms(&pace, Others::SomeBegan, 250), wait_ms(&pace, Others::Wait, 300)), (50, 200));
+    }
+
+    #[test]
+    fn who_is_late_begins_with_many_others() {
+        for block_ms in [200, 1_000] {
+            let mut pace = pace(block_ms, 2_000);
+            pace.committed(1_000_000);
+            pace.started(at(0));
+            assert_eq!(wait_ms(&pace, Others::ManyBegan, 50), 0);
+        }
+    }
+
+    #[test]
+    fn a_voter_follows_a_proposer_that_is_a_little_ahead() {
+        let mut pace = pace(200, 400);
+        pace.started(at(0));
+        let follows = |now_ms| pace.wait(Others::SomeBegan, false, at(now_ms)).as_millis();
+        assert_eq!((follows(100), follows(175)), (75, 0));
+        assert_eq!(wait_ms(&pace, Others::SomeBegan, 175), 25);
     }
 
     #[test]
@@ -110,13 +143,13 @@ mod tests {
         let mut pace = pace(0, 0);
         pace.committed(9_000_000);
         pace.started(at(0));
-        assert_eq!(wait_ms(&pace, false, 0), 0);
+        assert_eq!(wait_ms(&pace, Others::Wait, 0), 0);
     }
 
     #[test]
     fn a_clock_that_was_set_back_delays_by_one_interval_at_most() {
         let mut pace = pace(1_000, 2_000);
         pace.committed(50_000_000);
-        assert_eq!(wait_ms(&pace, true, 0), 1_000);
+        assert_eq!(wait_ms(&pace, Others::SomeBegan, 0), 1_000);
     }
 }

@@ -80,6 +80,25 @@ fn a_node_that_was_away_fetches_blocks_and_joins() {
 }
 
 #[test]
+fn a_validator_that_fell_behind_signs_again_though_the_others_keep_their_pace() {
+    let mut world = World::of(4);
+    let interval = Duration::from_millis(100);
+    world.parameters = ConsensusParameters { block_interval: interval, empty_block_interval: interval, ..Default::default() };
+    (0..4).for_each(|node| world.start(node));
+    world.until(10_000, |world| world.all_at(5));
+    world.crash(3, Survival::SyncedOnly);
+    world.until(60_000, |world| world.height(0) >= 40);
+    // It comes back in the middle of the others' pause.
+    world.pass(50);
+    world.start(3);
+    let height = world.height(0) + 5;
+    world.until(60_000, |world| world.height(0) > height + 20);
+    let precommits = world.nodes[3].said.iter().filter(|said| said.name() == "precommit" && said.height().0 > height).count();
+    assert!(precommits > 15, "{precommits} of twenty heights");
+    assert!(world.agrees());
+}
+
+#[test]
 fn a_follower_decides_without_saying_a_word() {
     let mut world = World::of(4);
     world.add(None);
