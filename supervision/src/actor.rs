@@ -84,6 +84,11 @@ impl Fault {
     pub fn new(reason: impl Into<String>) -> Self {
         Fault(reason.into().into())
     }
+
+    /// The error it was made from, if it is of this type.
+    pub fn cause<E: std::error::Error + 'static>(&self) -> Option<&E> {
+        self.0.downcast_ref()
+    }
 }
 
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for Fault {

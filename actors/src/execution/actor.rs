@@ -23,7 +23,7 @@ use crate::{
     p2p::Peers,
     proposals::ProposalsMailbox,
     room::Room,
-    storage::{DATABASE, StorageError, StorageMailbox},
+    storage::{StorageError, StorageMailbox},
 };
 
 /// How long executing and writing one decided block may block a thread.
@@ -70,17 +70,18 @@ impl supervision::Actor for Execution {
     type Message = Message;
 
     async fn handle(&mut self, message: Message, context: &mut Context<Message>) -> Result<(), Fault> {
-        self.follow_reopening()?;
         match message {
-            Message::Build(height, reply) => self.build(height, reply, context),
-            Message::Judge(body, reply) => self.judge(body, reply, context),
+            Message::Build(height, reply) => {
+                or_closed(self.follow_reopening())?;
+                self.build(height, reply, context);
+            }
+            Message::Judge(body, reply) => {
+                or_closed(self.follow_reopening())?;
+                self.judge(body, reply, context);
+            }
             Message::Commit(decided, reply) => {
-                let outcome = match self.commit(*decided, context).await {
-                    // The database is just being reopened, because the disk had been full.
-                    Err(_) if !self.parts.room.is_there_for(DATABASE) && self.is_closed() => Err(CommitFailure::NoSpace),
-                    outcome => outcome?,
-                };
-                answer(reply, outcome);
+                let outcome = or_closed(self.commit(*decided, context).await)?;
+                answer(reply, outcome.unwrap_or(Err(CommitFailure::NoSpace)));
             }
         }
         Ok(())
@@ -143,6 +144,7 @@ impl Execution {
     }
 
     async fn commit(&mut self, decided: Decided, context: &mut Context<Message>) -> Result<Result<u64, CommitFailure>, Fault> {
+        self.follow_reopening()?;
         let Decided { certificate, body } = decided;
         let (height, hash) = (certificate.height, certificate.value);
         let started = Instant::now();
@@ -210,6 +212,14 @@ impl Execution {
             included: changes.block.transaction_hashes().collect(),
             base_fee: self.engine.chain().next_base_fee(changes.block.header()),
         }
+    }
+}
+
+/// None for what failed on a closed database: while storage lives, it is only being reopened, because the disk had been full.
+fn or_closed<T>(outcome: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match outcome {
+        Err(fault) if fault.cause() == Some(&storage::ReadError::Closed) || fault.cause() == Some(&ReadError::Closed) => Ok(None),
+        outcome => outcome.map(Some),
     }
 }
 

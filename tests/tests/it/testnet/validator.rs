@@ -132,10 +132,12 @@ impl Validator {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// The last lines of the log, after the last of those that warn.
     pub fn log_tail(&self) -> String {
         let log = self.log();
-        let lines: Vec<_> = log.lines().collect();
-        lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+        let last = |lines: Vec<&str>| lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n");
+        let warnings = log.lines().filter(|line| line.contains(" WARN ") || line.contains(" ERROR "));
+        format!("{}\n...\n{}", last(warnings.collect()), last(log.lines().collect()))
     }
 
     /// A path below `data/alpha`.
