@@ -8,7 +8,7 @@ pub struct Config {
     /// Blocks of the database kept in memory, in bytes, for all keyspaces together.
     pub cache_bytes: u64,
     /// Writes gathered in memory before they become a table, in bytes, for each of the busy keyspaces; the others have a
-    /// quarter of it. Fixed for a keyspace when it is made.
+    /// quarter of it.
     pub memtable_bytes: u64,
     /// Threads that flush and compact; at least one.
     pub worker_threads: usize,

@@ -15,6 +15,7 @@ use crate::{
     Config, Damage, Keyspace,
     history::{self, Forgotten, Kept},
     keys,
+    memtables::Memtables,
     record::{self, Stamp, TipRecord},
     watermark::Acknowledged,
 };
@@ -28,6 +29,7 @@ pub(crate) struct Handles {
     revoked: AtomicBool,
     /// History that compactions may drop.
     pub(crate) forgotten: Forgotten,
+    pub(crate) memtables: Memtables,
 }
 
 /// What an open database takes up.
@@ -75,9 +77,9 @@ impl Handles {
             .max_journaling_size(MAX_JOURNAL_BYTES)
             .with_compaction_filter_factories(forgotten.filters())
             .open()?;
-        let open = |keyspace: Keyspace| database.keyspace(keyspace.name(), || keyspace.options(config));
+        let open = |keyspace: Keyspace| database.keyspace(keyspace.name(), || keyspace.options());
         let keyspaces = Keyspace::ALL.into_iter().map(open).collect::<Result<_, _>>()?;
-        Ok(Self { database, keyspaces, revoked: AtomicBool::new(false), forgotten })
+        Ok(Self { database, keyspaces, revoked: AtomicBool::new(false), forgotten, memtables: Memtables::new(config) })
     }
 
     pub(crate) fn keyspace(&self, keyspace: Keyspace) -> &fjall::Keyspace {
@@ -87,6 +89,19 @@ impl Handles {
     /// An empty batch that is durable when its commit returns.
     pub(crate) fn synced_batch(&self, capacity: usize) -> OwnedWriteBatch {
         OwnedWriteBatch::with_capacity(self.database.clone(), capacity).durability(Some(PersistMode::SyncAll))
+    }
+
+    /// Lets the engine write tables of what has gathered in memory. A keyspace whose last table is not written yet gathers on, because the
+    /// engine holds all writes up when several wait.
+    pub(crate) fn seal_full(&self) -> fjall::Result<()> {
+        for keyspace in self.memtables.full() {
+            let handle = self.keyspace(keyspace);
+            if handle.sealed_memtable_count() == 0 {
+                handle.rotate_memtable()?;
+                self.memtables.sealed(keyspace);
+            }
+        }
+        Ok(())
     }
 
     /// Makes durable what a crash left written but perhaps not synced.

@@ -7,8 +7,6 @@ use fjall::{
     config::{CompressionPolicy, HashRatioPolicy},
 };
 
-use crate::Config;
-
 /// A part of the database with its own order of keys. Module [`crate::keys`] makes the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Keyspace {
@@ -136,14 +134,14 @@ impl Keyspace {
         }
     }
 
-    fn is_busy(self) -> bool {
+    pub(crate) fn is_busy(self) -> bool {
         matches!(self, Self::Accounts | Self::Slots | Self::Trie | Self::StateHistory)
     }
 
     /// How the keyspace is made when it does not exist yet.
-    pub(crate) fn options(self, config: &Config) -> KeyspaceCreateOptions {
-        let memtable_bytes = if self.is_busy() { config.memtable_bytes } else { config.memtable_bytes / 4 };
-        let options = KeyspaceCreateOptions::default().max_memtable_size(memtable_bytes);
+    pub(crate) fn options(self) -> KeyspaceCreateOptions {
+        // Memtables are sealed by the writer: module `memtables`.
+        let options = KeyspaceCreateOptions::default().max_memtable_size(u64::MAX);
         match self.access() {
             // Hashes do not compress; a hash index in each block saves the binary search.
             Access::Points => options

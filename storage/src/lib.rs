@@ -34,6 +34,7 @@ mod lease;
 mod lock;
 mod log_index;
 mod manifest;
+mod memtables;
 mod open;
 mod plan;
 mod reads;

@@ -159,6 +159,9 @@ impl Writer {
             self.write_mark(Watermark::write_synced)?;
             self.is_unmarked = false;
         }
+        if let Ok(handles) = self.writable() {
+            handles.seal_full().map_err(|error| self.fail(&error))?;
+        }
         // Only now: what a lost batch would have pruned must still be there.
         if let (Some(from), Some(handles)) = (self.to_forget.take(), self.handles()) {
             handles.forgotten.up_to(from);
@@ -304,10 +307,11 @@ fn assemble(handles: &Handles, plan: &Plan<'_>, before: Option<Tip>, next: Ackno
     let writes = plan.batches.iter().flat_map(|batch| batch.writes());
     let mut batch = handles.synced_batch(writes.clone().count() + Keyspace::COUNT + plan.batches.len() + 3);
     for write in writes {
-        let keyspace = handles.keyspace(write.keyspace);
-        match &write.value {
-            Some(value) => batch.insert(keyspace, write.key.as_slice(), value.as_slice()),
-            None => batch.remove(keyspace, write.key.as_slice()),
+        let value = write.value.as_deref();
+        handles.memtables.wrote(write.keyspace, &write.key, value.unwrap_or_default());
+        match value {
+            Some(value) => batch.insert(handles.keyspace(write.keyspace), write.key.as_slice(), value),
+            None => batch.remove(handles.keyspace(write.keyspace), write.key.as_slice()),
         }
     }
     let meta = handles.keyspace(Keyspace::Meta);
@@ -321,6 +325,7 @@ fn assemble(handles: &Handles, plan: &Plan<'_>, before: Option<Tip>, next: Ackno
     }
     let stamp = Stamp { commit: next.sequence, height: next.tip.map(|tip| tip.height) }.encode();
     for keyspace in Keyspace::ALL {
+        handles.memtables.wrote(keyspace, record::HEIGHT, &stamp);
         batch.insert(handles.keyspace(keyspace), record::HEIGHT, stamp.as_slice());
     }
     batch

@@ -1,7 +1,16 @@
-use primitives::{Height, Round};
-use storage::{Batch, CommitError, Keyspace, Refused, Undecided};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
-use crate::chain::{block, grow, hash, is_whole, note, open, scratch, tip};
+use primitives::{Height, Round};
+use storage::{Batch, CommitError, Keyspace, Refused, Undecided, Writer};
+
+use crate::chain::{block, flushing, grow, hash, is_whole, note, open, scratch, tip};
+
+/// Some memtables that are not full.
+const MAX_UNFLUSHED_BYTES: u64 = 1 << 20;
+const FLUSH_LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_height_that_does_not_follow_the_tip_is_refused() {
@@ -137,4 +146,23 @@ fn what_the_database_takes_up_is_known() {
     grow(&mut writer, 5);
     let usage = writer.usage().unwrap();
     assert!(usage.journals == 1 && usage.unflushed_bytes > 0 && usage.disk_bytes >= usage.journal_bytes, "{usage:?}");
+}
+
+#[test]
+fn what_is_gathered_in_memory_becomes_tables_however_much_comes_while_the_worker_is_busy() {
+    let directory = scratch();
+    let (mut writer, _) = Writer::open(directory.path(), flushing()).unwrap();
+    for round in 1..=5u8 {
+        let mut large = Batch::loose();
+        (0..300_000u32).for_each(|row| large.put(Keyspace::Peers, row.to_be_bytes(), [round; 64]));
+        writer.commit(&[large]).unwrap();
+        grow(&mut writer, u64::from(round) * 500);
+        let begun = Instant::now();
+        while MAX_UNFLUSHED_BYTES < writer.usage().unwrap().unflushed_bytes {
+            assert!(begun.elapsed() < FLUSH_LIMIT, "{:?}", writer.usage());
+            thread::sleep(Duration::from_millis(5));
+            writer.commit(&[note("again")]).unwrap();
+        }
+    }
+    writer.close().unwrap();
 }
