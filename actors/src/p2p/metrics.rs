@@ -15,6 +15,8 @@ pub(super) struct P2pMetrics {
     messages: Counter<u64>,
     dropped: Counter<u64>,
     evictions: Counter<u64>,
+    offences: Counter<u64>,
+    bans: Counter<u64>,
     signature_failures: Counter<u64>,
 }
 
@@ -34,7 +36,9 @@ impl P2pMetrics {
                 .build(),
             messages: counter("p2p_messages_total", "Messages by kind and direction."),
             dropped: counter("p2p_dropped_total", "Messages of peers that were not taken, by kind or reason."),
-            evictions: counter("p2p_evictions_total", "Sessions that ended to make room for others, by who they were with."),
+            evictions: counter("p2p_evictions_total", "Sessions that we ended: for an offence, for a ban, or to make room."),
+            offences: counter("p2p_offences_total", "What peers did that they should not, by kind."),
+            bans: counter("p2p_bans_total", "Bans of nodes and of addresses."),
             signature_failures,
         }
     }
@@ -67,8 +71,16 @@ impl P2pMetrics {
         self.dropped.add(1, &[KeyValue::new("what", what)]);
     }
 
-    pub fn eviction(&self, who: &'static str) {
-        self.evictions.add(1, &[KeyValue::new("who", who)]);
+    pub fn eviction(&self, reason: &'static str) {
+        self.evictions.add(1, &[KeyValue::new("reason", reason)]);
+    }
+
+    pub fn offence(&self, kind: &'static str) {
+        self.offences.add(1, &[KeyValue::new("kind", kind)]);
+    }
+
+    pub fn ban(&self, of: &'static str) {
+        self.bans.add(1, &[KeyValue::new("of", of)]);
     }
 
     pub fn signature_failure(&self) {

@@ -7,12 +7,13 @@ use tokio::{
     time::Instant,
 };
 use tracing::{debug, error, warn};
-use wire::{HandshakeError, Listener, Net};
+use wire::{HandshakeError, Listener, Net, Role};
 
 use super::{
     super::{
         Config, Peers,
         gossip::{GossipMailbox, Opened, Origin},
+        stages::Stage,
     },
     seats::{Seat, Seats},
 };
@@ -53,6 +54,11 @@ impl<N: Net> Entrance<N> {
     }
 
     fn admit(&self, stream: N::Stream, from: SocketAddr, handshakes: &mut JoinSet<()>) {
+        if self.peers.is_banned_address(from.ip()) {
+            self.peers.metrics().dropped("banned");
+            debug!(%from, "connection dropped: its address is banned");
+            return;
+        }
         let seat = self.seats.take(from.ip());
         let (Some(seat), true) = (seat, handshakes.len() < self.config.max_handshakes) else {
             self.peers.metrics().dropped("connection");
@@ -64,7 +70,9 @@ impl<N: Net> Entrance<N> {
 
     async fn shake_hands(self, stream: N::Stream, from: SocketAddr, seat: Seat) {
         let began = Instant::now();
+        let staying = self.peers.stages().enter(Role::Acceptor, Stage::Handshake);
         let outcome = wire::accept(stream, &self.config.identity, &self.config.limits).await;
+        drop(staying);
         self.peers.metrics().handshake("inbound", began.elapsed(), &outcome);
         match outcome {
             Ok(connection) => {
@@ -75,9 +83,20 @@ impl<N: Net> Entrance<N> {
             }
             // That is us, looking whether the door is open.
             Err(HandshakeError::SelfConnection { .. }) => {}
-            Err(error) => debug!(%from, %error, "handshake failed"),
+            Err(error) => {
+                debug!(%from, %error, "handshake failed");
+                if is_rude(&error) {
+                    self.peers.was_rude(from.ip());
+                }
+            }
         }
     }
+}
+
+/// Whether no node begins a handshake like this. Another chain, another version and a broken line are no misdeeds.
+fn is_rude(error: &HandshakeError) -> bool {
+    use HandshakeError::{Forged, Late, Malformed, Reflected, TooManyBytes};
+    matches!(error, Late { .. } | TooManyBytes { .. } | Malformed(_) | Reflected | Forged { .. })
 }
 
 fn note(ended: Result<(), JoinError>) {
