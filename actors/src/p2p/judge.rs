@@ -8,7 +8,7 @@ use wire::Farewell;
 
 use super::{
     Peer, Peers,
-    conduct::{Culprit, Deed, Offence, Sentence, Suspect},
+    conduct::{Culprit, Deed, Offence, Rudeness, Sentence, Suspect},
 };
 
 impl Peers {
@@ -74,9 +74,9 @@ impl Peers {
         self.conduct().banned(&Culprit::at(ip)).is_some()
     }
 
-    /// A handshake failed as none of a node does.
-    pub(super) fn was_rude(&self, ip: IpAddr) {
-        if let Some(long) = self.conduct().was_rude(ip, self.is_shared(ip)) {
+    /// A handshake of somebody at `ip` failed.
+    pub(super) fn was_rude(&self, ip: IpAddr, rudeness: Rudeness) {
+        if let Some(long) = self.conduct().was_rude(ip, rudeness, self.is_shared(ip)) {
             self.address_banned(Some(ip), long);
         }
     }

@@ -24,7 +24,7 @@ use primitives::{Clock, NodeId};
 
 pub use bans::{Ban, Culprit, KeptBan};
 pub use offence::Offence;
-pub(super) use register::{Register, Sentence, Suspect};
+pub(super) use register::{Register, Rudeness, Sentence, Suspect};
 pub use score::{Deed, Link, Parts, Score};
 pub use scores::KeptScore;
 
@@ -103,9 +103,9 @@ impl Conduct {
         self.0.register.lock().judge(suspect, offence, now)
     }
 
-    pub(super) fn was_rude(&self, ip: IpAddr, is_shared: bool) -> Option<Duration> {
+    pub(super) fn was_rude(&self, ip: IpAddr, rudeness: Rudeness, is_shared: bool) -> Option<Duration> {
         let now = self.now();
-        self.0.register.lock().was_rude(ip, is_shared, now)
+        self.0.register.lock().was_rude(ip, rudeness, is_shared, now)
     }
 
     pub(super) fn ban(&self, culprit: Culprit, long: Duration, reason: &str) {

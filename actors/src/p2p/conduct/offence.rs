@@ -57,7 +57,7 @@ offences! {
     /// A transaction that is none in any state: honest nodes check before they pass on.
     BadTransaction = "bad_transaction", 2.0 points, provable: true, ends: false;
     /// More streams, or more blocks for a round, than are taken. A dishonest proposer makes honest nodes pass them on.
-    Excess = "excess", 5.0 points, provable: false, ends: false;
+    Excess = "excess", 1.0 points, provable: false, ends: false;
     /// Far more messages or bytes than anybody honest says.
     Flood = "flood", 40.0 points, provable: false, ends: true;
     /// It took nothing of what is said to it for as long as one flush may take.

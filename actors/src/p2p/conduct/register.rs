@@ -14,7 +14,9 @@ use super::{
 /// What one banned node counts for against the address that it came from: the third within a short time bans the address.
 const BANNED_NODE: f64 = 40.0;
 /// What a handshake counts for that no node makes. A name costs nothing, and these have none.
-const RUDE_HANDSHAKE: f64 = 4.0;
+const NONSENSE_HANDSHAKE: f64 = 2.0;
+/// What one counts for that is not done in time. A node that is overloaded and comes again every 7 s shall never be banned for it.
+const LATE_HANDSHAKE: f64 = 0.5;
 /// Addresses that are remembered for that.
 const MAX_ADDRESSES: usize = 4_096;
 
@@ -35,6 +37,15 @@ pub struct Suspect {
     pub has_seat: bool,
     /// Somebody with a right to a seat is at the same address, or it is this machine's own: it is never banned.
     pub is_shared: bool,
+}
+
+/// How a handshake failed that tells of its maker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rudeness {
+    /// It was not done in time.
+    Late,
+    /// No node begins like this.
+    Nonsense,
 }
 
 /// What follows.
@@ -65,9 +76,10 @@ impl Register {
         }
     }
 
-    /// Somebody at `ip` began a handshake as no node does. Says for how long the address is banned, if it is.
-    pub fn was_rude(&mut self, ip: IpAddr, is_shared: bool, now: Duration) -> Option<Duration> {
-        self.blame(ip, is_shared, RUDE_HANDSHAKE, "handshakes that no node makes", now)
+    /// Somebody at `ip` failed at a handshake. Says for how long the address is banned, if it is.
+    pub fn was_rude(&mut self, ip: IpAddr, rudeness: Rudeness, is_shared: bool, now: Duration) -> Option<Duration> {
+        let points = if rudeness == Rudeness::Late { LATE_HANDSHAKE } else { NONSENSE_HANDSHAKE };
+        self.blame(ip, is_shared, points, "handshakes that no node makes", now)
     }
 
     fn punish(&mut self, suspect: &Suspect, offence: Offence, now: Duration) -> Sentence {
@@ -173,19 +185,22 @@ mod tests {
             let mut register = Register::default();
             for number in 0..100 {
                 register.judge(&Suspect { ip: Some(ip), is_shared, ..stranger(number) }, Offence::ForgedProof, START);
-                assert_eq!(register.was_rude(ip, is_shared, START), None);
+                assert_eq!(register.was_rude(ip, Rudeness::Nonsense, is_shared, START), None);
             }
             assert!(register.bans.of(&Culprit::at(ip), START).is_none());
         }
     }
 
     #[test]
-    fn rude_handshakes_ban_an_address_and_a_few_do_not() {
+    fn rude_handshakes_ban_an_address_and_those_of_a_slow_node_do_not() {
         let mut register = Register::default();
-        assert!((0..24).all(|_| register.was_rude(FAR, false, START).is_none()));
-        assert_eq!(register.was_rude(FAR, false, START), Some(FIRST_BAN));
+        assert!((0..49).all(|_| register.was_rude(FAR, Rudeness::Nonsense, false, START).is_none()));
+        assert_eq!(register.was_rude(FAR, Rudeness::Nonsense, false, START), Some(FIRST_BAN));
         let mut register = Register::default();
-        assert!((0..1_000).all(|nth| register.was_rude(FAR, false, Duration::from_secs(60 * nth)).is_none()));
+        assert!((0..199).all(|_| register.was_rude(FAR, Rudeness::Late, false, START).is_none()));
+        assert_eq!(register.was_rude(FAR, Rudeness::Late, false, START), Some(FIRST_BAN));
+        let mut register = Register::default();
+        assert!((0..10_000).all(|nth| register.was_rude(FAR, Rudeness::Late, false, Duration::from_secs(7 * nth)).is_none()));
     }
 
     #[test]

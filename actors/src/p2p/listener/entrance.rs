@@ -12,6 +12,7 @@ use wire::{HandshakeError, Listener, Net, Role};
 use super::{
     super::{
         Config, Peers,
+        conduct::Rudeness,
         gossip::{GossipMailbox, Opened, Origin},
         stages::Stage,
     },
@@ -85,18 +86,22 @@ impl<N: Net> Entrance<N> {
             Err(HandshakeError::SelfConnection { .. }) => {}
             Err(error) => {
                 debug!(%from, %error, "handshake failed");
-                if is_rude(&error) {
-                    self.peers.was_rude(from.ip());
+                if let Some(rudeness) = rudeness(&error) {
+                    self.peers.was_rude(from.ip(), rudeness);
                 }
             }
         }
     }
 }
 
-/// Whether no node begins a handshake like this. Another chain, another version and a broken line are no misdeeds.
-fn is_rude(error: &HandshakeError) -> bool {
+/// What a failure tells of whoever came. Another chain, another version and a broken line are no misdeeds.
+fn rudeness(error: &HandshakeError) -> Option<Rudeness> {
     use HandshakeError::{Forged, Late, Malformed, Reflected, TooManyBytes};
-    matches!(error, Late { .. } | TooManyBytes { .. } | Malformed(_) | Reflected | Forged { .. })
+    match error {
+        Late { .. } => Some(Rudeness::Late),
+        TooManyBytes { .. } | Malformed(_) | Reflected | Forged { .. } => Some(Rudeness::Nonsense),
+        _ => None,
+    }
 }
 
 fn note(ended: Result<(), JoinError>) {

@@ -84,7 +84,7 @@ impl Class {
             // Each in a message of its own, at several times the speed that four validators decide them with.
             Self::Transactions => allowance(32_768, 65_536, 128 * MIB, 512 * MIB),
             Self::Requests => allowance(512, 2_048, 4 * MIB, 16 * MIB),
-            Self::Addresses => allowance(16, 64, MIB, 4 * MIB),
+            Self::Addresses => allowance(16, 128, MIB, 4 * MIB),
             Self::Blocks => allowance(16_384, 65_536, 256 * MIB, 2_048 * MIB),
         }
     }
@@ -97,7 +97,7 @@ impl Class {
             Self::Parts => allowance(512, 2_048, 16 * MIB, 80 * MIB),
             Self::Transactions => allowance(1_024, 4_096, 4 * MIB, 16 * MIB),
             Self::Requests => allowance(128, 512, MIB, 4 * MIB),
-            Self::Addresses => allowance(1, 8, MIB / 4, MIB),
+            Self::Addresses => allowance(8, 64, MIB / 4, MIB),
             Self::Blocks => allowance(8_192, 32_768, 64 * MIB, 1_536 * MIB),
         }
     }
