@@ -8,6 +8,8 @@ use opentelemetry::{
 };
 use wire::HandshakeError;
 
+use super::Offence;
+
 /// Instruments shared by all p2p actors.
 pub(super) struct P2pMetrics {
     dials: Counter<u64>,
@@ -27,6 +29,10 @@ impl P2pMetrics {
         let signature_failures = counter("p2p_signature_failures_total", "Proofs of identity that did not hold.");
         // Whoever watches that it stays 0 has to see a 0.
         signature_failures.add(0, &[]);
+        let offences = counter("p2p_offences_total", "What peers did that they should not, by kind.");
+        Offence::ALL.iter().for_each(|offence| offences.add(0, &[KeyValue::new("kind", offence.name())]));
+        let bans = counter("p2p_bans_total", "Bans of nodes and of addresses.");
+        ["node", "ip"].into_iter().for_each(|of| bans.add(0, &[KeyValue::new("of", of)]));
         Self {
             dials: counter("p2p_dials_total", "Attempts to reach a peer, by result."),
             handshakes: meter
@@ -37,8 +43,8 @@ impl P2pMetrics {
             messages: counter("p2p_messages_total", "Messages by kind and direction."),
             dropped: counter("p2p_dropped_total", "Messages of peers that were not taken, by kind or reason."),
             evictions: counter("p2p_evictions_total", "Sessions that we ended: for an offence, for a ban, or to make room."),
-            offences: counter("p2p_offences_total", "What peers did that they should not, by kind."),
-            bans: counter("p2p_bans_total", "Bans of nodes and of addresses."),
+            offences,
+            bans,
             signature_failures,
         }
     }

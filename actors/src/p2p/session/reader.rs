@@ -34,6 +34,8 @@ pub(super) enum End {
     Overflow(&'static str),
     #[error("it says more than anybody honest: {0} was one too many")]
     Flood(&'static str),
+    #[error("we leave it: {0}")]
+    Cut(&'static str),
     #[error("the peer is silent")]
     Silent,
     #[error("the socket took nothing for {0:?}")]
@@ -44,7 +46,7 @@ impl End {
     /// What to tell the peer, if it still listens.
     pub fn farewell(&self) -> Option<Farewell> {
         match self {
-            Self::Link(_) | Self::Goodbye(_) | Self::Slow(_) => None,
+            Self::Link(_) | Self::Goodbye(_) | Self::Cut(_) | Self::Slow(_) => None,
             Self::Nonsense(_) => Some(Farewell::Nonsense),
             Self::Overflow(_) | Self::Flood(_) => Some(Farewell::Overflow),
             Self::Silent => Some(Farewell::Silent),
@@ -98,6 +100,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
     }
 
     fn hear(&mut self, received: Received) -> Result<(), End> {
+        if let Some(reason) = self.peer.left_for() {
+            return Err(End::Cut(reason));
+        }
         let (kind, now) = (received.message.kind(), self.clock.monotonic());
         self.peer.heard(received.bytes, now);
         self.peers.metrics().message(kind, "inbound");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::{io::AsyncReadExt, net::TcpStream};
 use wire::{
     Farewell, Limits, Message, ValidatorProof,
     message::{GetBlocks, Part},
@@ -10,7 +11,7 @@ use wire::{
 use super::{
     super::{Config, Culprit, Offence},
     strangers::{Talker, dial, farewell, with_one_seat},
-    support::{DOMAIN, Net4, Node, config, count, identity, key, limits, until},
+    support::{DOMAIN, Net4, Node, config, count, identity, key, limits, soon, until, vote},
 };
 
 /// A proof that was made for another node.
@@ -81,6 +82,41 @@ async fn whom_the_operator_bans_is_gone_and_stays_away_though_it_is_configured()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn from_a_banned_address_no_handshake_begins_and_who_is_there_already_leaves() {
+    let net = Net4::default();
+    // Its look at its own door comes from that address.
+    let node = Node::start_with(&net, 1, Config { self_dial: Duration::from_secs(3_600), ..patient(1, &[]) }).await;
+    let mut present = Talker::dial(&node, 2, []).await;
+    node.has_peers(1).await;
+    let address = node.door.address().unwrap();
+    let here = Culprit::at(address.ip());
+    node.peers.ban(here, Duration::from_secs(3_600), "by hand");
+    assert_eq!(farewell(&mut present.inbound).await, Farewell::Banned);
+    let mut barred = TcpStream::connect(address).await.unwrap();
+    assert_eq!(soon(barred.read(&mut [0; 1])).await.unwrap_or(0), 0, "the connection is dropped");
+    assert!(node.peers.unban(&here));
+    let forgiven = Talker::dial(&node, 2, []).await;
+    until(|| forgiven.is_connected(&node), || "the one that is forgiven".into()).await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_peer_says_after_it_was_cut_is_not_heard() {
+    let net = Net4::default();
+    let node = Node::start_with(&net, 1, patient(1, &[])).await;
+    let mut peer = dial(&node, 2).await;
+    node.has_peers(1).await;
+    node.peers.offence(&identity(2).node(), Offence::BadStream, "a test");
+    (0..10).for_each(|_| peer.outbound.try_send(&node.peers.encode(vote()).unwrap()).unwrap());
+    let writing = tokio::spawn(peer.writer.run());
+    assert_eq!(farewell(&mut peer.inbound).await, Farewell::Nonsense);
+    node.has_peers(0).await;
+    assert_eq!(count(&node.heard.consensus), 0);
+    writing.abort();
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_reads_nothing_is_cut_as_slow_and_holds_nobody_up() {
     let net = Net4::default();
     let limits = Limits { flush: Duration::from_millis(300), farewell: Duration::from_millis(300), ..limits() };
@@ -115,7 +151,7 @@ async fn a_node_that_stops_says_goodbye_and_waits_for_nobody_who_does_not_read()
         Part { height: primitives::Height(1), round: primitives::Round(0), value: primitives::B256::ZERO, index: 0, bytes: vec![7; 60 << 10].into() };
     let part = node.peers.encode(Message::Part(part)).unwrap();
     (0..512).for_each(|_| drop(node.peers.send_to(&identity(2).node(), &part)));
-    let stopping = tokio::spawn(super::support::soon(node.stop()));
+    let stopping = tokio::spawn(soon(node.stop()));
     assert_eq!(farewell(&mut reads.inbound).await, Farewell::Stopping);
     stopping.await.unwrap();
     drop(deaf);
