@@ -40,8 +40,15 @@ impl Admission {
 
     /// Those of `raw` that are good, on all cores.
     pub fn examine_all(&self, raw: &[Bytes]) -> Vec<Pooled> {
+        self.examine_each(raw).0
+    }
+
+    /// The same, and how many of the others are transactions in no state, on no fork: no honest node passes them on.
+    pub fn examine_each(&self, raw: &[Bytes]) -> (Vec<Pooled>, usize) {
         let admitted = admit(&self.chain, &self.senders, self.now(), raw);
-        raw.iter().zip(admitted).filter_map(|(raw, transaction)| Some(pooled(raw, transaction.ok()?))).collect()
+        let nonsense = admitted.iter().filter(|examined| examined.as_ref().is_err_and(is_nonsense)).count();
+        let good = raw.iter().zip(admitted).filter_map(|(raw, transaction)| Some(pooled(raw, transaction.ok()?)));
+        (good.collect(), nonsense)
     }
 
     /// Wei per gas of the block after `head`.
@@ -53,6 +60,11 @@ impl Admission {
     fn now(&self) -> u64 {
         self.clock.unix_ms() / 1_000
     }
+}
+
+fn is_nonsense(refused: &Inadmissible) -> bool {
+    use Inadmissible::{ChainId, Malformed, NoAuthorization, Signature, TipAboveCap, TooLarge};
+    matches!(refused, Malformed(_) | TooLarge { .. } | ChainId { .. } | Signature | TipAboveCap { .. } | NoAuthorization)
 }
 
 fn pooled(raw: &Bytes, transaction: RecoveredTransaction) -> Pooled {

@@ -43,7 +43,7 @@ pub fn routes(to: &Destinations) -> Routes {
             PartsMessage::Part(part) => to.proposals.part(from.node(), part),
             PartsMessage::Get(request) => to.proposals.want(from.node(), request),
         }),
-        transactions: with(to, |to, Incoming { message, .. }: Incoming<Transactions>| to.mempool.offer(message.transactions)),
+        transactions: with(to, |to, Incoming { from, message }: Incoming<Transactions>| to.mempool.offer(Some(from.node()), message.transactions)),
         sync: with(to, |to, Incoming { from, message }| match message {
             SyncMessage::Status(status) => to.sync.status(from.node(), status.height),
             SyncMessage::Get(request) => to.sync.serve(from.node(), request),

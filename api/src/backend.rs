@@ -10,7 +10,7 @@ use tokio::sync::{broadcast, watch};
 
 use crate::{
     Accessed, AccountProof, AccountState, BackendError, BlockRef, Call, Contradiction, Criterion, DecidedBlock, ForkSchedule, Found, Happenings,
-    Health, LogCriteria, PeerStatus, PoolContent, SealedHeader, SyncStatus, Tracing, UnixSeconds, Validators,
+    Health, LogCriteria, PeersPage, PoolContent, SealedHeader, SyncStatus, Tracing, UnixSeconds, Validators,
 };
 
 /// The node behind the API. Cheap to clone; every method may be called from many requests at once.
@@ -116,7 +116,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     fn sync_status(&self) -> impl Future<Output = Result<SyncStatus, BackendError>> + Send;
 
-    fn peers(&self) -> impl Future<Output = Result<Vec<PeerStatus>, BackendError>> + Send;
+    fn peers(&self) -> impl Future<Output = Result<PeersPage, BackendError>> + Send;
 
     /// How the node is. It answers from memory while everything else is stuck.
     fn health(&self) -> impl Future<Output = Health> + Send;

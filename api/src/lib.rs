@@ -29,6 +29,7 @@ mod limits;
 mod metrics;
 mod news;
 mod offer;
+mod peers;
 mod rejection;
 mod rest;
 mod revert;
@@ -50,11 +51,12 @@ pub use eth::METHODS;
 pub use happenings::Happenings;
 pub use limits::{MalformedRate, Rate, RateLimits};
 pub use offer::{Offer, UnknownGroup};
+pub use peers::{BanStatus, Direction, PeerLimits, PeerStatus, PeersPage, QueuedBytes, ScoreParts, Volume};
 pub use rejection::Rejection;
 pub use serve::{Drained, serve};
 pub use status::{
-    ActorsHealth, BlobsHealth, BlockchainHealth, ChainHealth, ClockHealth, ConsensusHealth, Criterion, Direction, Health, LastSigned, MempoolHealth,
-    P2pHealth, PeerStatus, Signing, Status, StorageHealth, SyncHealth, UnixMillis, UnixSeconds,
+    ActorsHealth, BlobsHealth, BlockchainHealth, ChainHealth, ClockHealth, ConsensusHealth, Criterion, Health, LastSigned, MempoolHealth, P2pHealth,
+    Signing, Status, StorageHealth, SyncHealth, UnixMillis, UnixSeconds,
 };
 pub use tracer::{CallOptions, PrestateOptions, StepOptions, Tracer, Tracing};
 pub use values::{

@@ -1,10 +1,10 @@
-//! How the node is: the values behind `/health`, `/readyz` and `/v1/peers`.
+//! How the node is: the values behind `/health` and `/readyz`.
 //!
 //! Numbers are JSON numbers and hashes 0x-strings; these types are what `axolotl status` reads back.
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::B256;
 use primitives::{Height, Round};
 use serde::{Deserialize, Serialize};
 
@@ -165,30 +165,4 @@ pub struct Criterion {
     pub holds: bool,
     /// The facts behind it: `127.0.0.1:4130 is bound`.
     pub detail: String,
-}
-
-/// One connected peer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PeerStatus {
-    /// Node id as the configuration writes it.
-    pub id: String,
-    /// `host:port` of its end of the link.
-    pub address: String,
-    pub direction: Direction,
-    /// The validator it has proved to be.
-    pub validator: Option<Address>,
-    /// The tip it last reported.
-    pub height: Option<Height>,
-    /// Last round trip of a ping.
-    pub rtt_ms: Option<u64>,
-    pub connected_seconds: u64,
-    pub score: i64,
-}
-
-/// Who dialled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    Inbound,
-    Outbound,
 }

@@ -310,7 +310,9 @@ fn connect(launch: &Launch, destinations: &Destinations, meter: &Meter, clock: A
     // The largest block that is served must fit at once: it is asked for as a whole.
     limits.queues.bulk = limits.queues.bulk.max(MAX_BODY_BYTES + (MAX_BODY_BYTES >> 2));
     let mut config = p2p::Config::among_validators(identity, limits, launch.config.p2p.listen, peers, rand::random());
-    config.ping = launch.config.p2p.keepalive;
+    config.keepalive = launch.config.p2p.keepalive;
+    config.max_strangers = launch.config.p2p.max_inbound;
+    config.max_per_ip = launch.config.p2p.max_per_ip;
     config.validators = Some(launch.genesis.validators.clone());
     let listener = launch.listeners.p2p.try_clone().map_err(|error| Failure::runtime(format!("the P2P socket cannot be shared: {error}")))?;
     let p2p = p2p::build(OpenedTcp::new(Tcp::VALIDATOR, listener), config, routes(destinations), meter, clock);

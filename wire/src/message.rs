@@ -204,6 +204,8 @@ pub enum Farewell {
     Overflow,
     /// Pings were not answered.
     Silent,
+    /// The operator of the sender does not want the receiver.
+    Banned,
     /// Words of a later version.
     #[serde(other)]
     Other,

@@ -6,7 +6,7 @@ use alloy_consensus::{Sealable, Transaction as _, transaction::SignerRecoverable
 use alloy_eips::eip7840::BlobParams;
 use api::{
     Accessed, AccountProof, AccountState, BackendError, BlockRef, Call, Contradiction, Criterion, DecidedBlock, Fork, ForkSchedule, Found,
-    Happenings, Health, LogCriteria, PeerStatus, PoolContent, Rejection, SealedHeader, SyncStatus, Tracing, UnixSeconds, Validators,
+    Happenings, Health, LogCriteria, PeersPage, PoolContent, Rejection, SealedHeader, SyncStatus, Tracing, UnixSeconds, Validators,
 };
 use arc_swap::ArcSwapOption;
 use execution::{CallOutcome, Simulation, StateReader};
@@ -17,7 +17,7 @@ use supervision::{Events, Snapshots};
 use tokio::sync::{broadcast, watch};
 
 use super::{
-    convert, decisions, fees, health, light,
+    convert, decisions, fees, health, light, peers,
     readiness::Readiness,
     restarts::Restarts,
     state::{Simulator, state_at},
@@ -320,8 +320,8 @@ impl api::Backend for Backend {
         Ok(self.sources.sync.status(current))
     }
 
-    async fn peers(&self) -> Result<Vec<PeerStatus>, BackendError> {
-        Ok(health::peers(&self.sources))
+    async fn peers(&self) -> Result<PeersPage, BackendError> {
+        Ok(peers::page(&self.sources))
     }
 
     async fn health(&self) -> Health {

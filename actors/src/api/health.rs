@@ -3,12 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use api::{
-    ActorsHealth, BlobsHealth, BlockchainHealth, ChainHealth, ClockHealth, ConsensusHealth, Direction, Health, LastSigned, MempoolHealth, P2pHealth,
-    PeerStatus, Signing, StorageHealth, SyncHealth, UnixSeconds,
+    ActorsHealth, BlobsHealth, BlockchainHealth, ChainHealth, ClockHealth, ConsensusHealth, Health, LastSigned, MempoolHealth, P2pHealth, Signing,
+    StorageHealth, SyncHealth, UnixSeconds,
 };
 use primitives::{B256, Header, Height};
 use supervision::{ChildState, Snapshot};
-use wire::Role;
 
 use super::{
     Sources,
@@ -129,22 +128,6 @@ pub(super) fn word(signing: Signing) -> &'static str {
 pub(super) fn actors(sources: &Sources) -> Snapshot {
     let snapshots = sources.snapshots.load();
     snapshots.as_ref().map_or_else(|| Snapshot { name: sources.chain_name.clone(), children: Vec::new() }, |snapshots| snapshots.take())
-}
-
-/// Everybody who is connected.
-pub(super) fn peers(sources: &Sources) -> Vec<PeerStatus> {
-    let now = sources.clock.monotonic();
-    let status = |peer: crate::p2p::Peer| PeerStatus {
-        id: peer.node().to_string(),
-        address: peer.remote().map(|address| address.to_string()).unwrap_or_default(),
-        direction: if peer.role() == Role::Dialler { Direction::Outbound } else { Direction::Inbound },
-        validator: peer.validator(),
-        height: sources.sync.tip_of(&peer.node()),
-        rtt_ms: peer.round_trip().map(|round_trip| round_trip.as_millis() as u64),
-        connected_seconds: now.saturating_sub(peer.since()).as_secs(),
-        score: 0,
-    };
-    sources.peers.list().into_iter().map(status).collect()
 }
 
 /// Bytes that are free for us on the disk of `directory`; 0 when it cannot be told.

@@ -25,6 +25,7 @@ mod judge;
 mod light;
 mod looks;
 mod pace;
+mod peers;
 mod readiness;
 mod restarts;
 mod state;

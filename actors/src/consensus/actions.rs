@@ -16,6 +16,7 @@ use wire::{
 use super::{actor::Consensus, mailbox::Message, tasks};
 use crate::{
     execution::Decided,
+    p2p::Offence,
     proposals::Arrived,
     storage::{Batch, Keyspace},
 };
@@ -84,6 +85,7 @@ impl Consensus {
             }
             Action::Sync { height } => drop(parts.sync.behind(height)),
             Action::Evidence(evidence) => self.keep_evidence(evidence, context),
+            Action::Misconduct { by } => drop(parts.peers.offence(&by, Offence::BadSignature, "a signature in a message of consensus does not hold")),
             Action::SigningChanged(signing) => self.signing_changed(&signing),
             Action::Fault { fatal } => return Err(fatal.into()),
         }

@@ -8,7 +8,7 @@ use std::{
 
 use alloy_eips::eip2718::Encodable2718;
 use opentelemetry::KeyValue;
-use primitives::{Address, B256, Bytes};
+use primitives::{Address, B256, Bytes, NodeId};
 use storage::ReadError;
 use supervision::{ChildSpec, Context, Fault, Incarnation, Reply, answer};
 use tracing::{Instrument, info, warn};
@@ -23,7 +23,7 @@ use crate::{
     admission::Admission,
     heads::Heads,
     ledger::Ledger,
-    p2p::Peers,
+    p2p::{Deed, Offence, Peers},
     room::Room,
     storage::{Batch, DATABASE, Keyspace, StorageError, StorageMailbox},
 };
@@ -113,7 +113,7 @@ impl supervision::Actor for Mempool {
     async fn handle(&mut self, message: Message, context: &mut Context<Message>) -> Result<(), Fault> {
         match message {
             Message::Submit(pooled, reply) => self.submit(pooled, reply)?,
-            Message::Offer(transactions) => self.examine(transactions, context),
+            Message::Offer(from, transactions) => self.examine(from, transactions, context),
             Message::Admit(offered) => offered.into_iter().try_for_each(|pooled| self.admit(pooled).map(drop))?,
             Message::Remind => self.remind(),
             Message::Written(number, outcome) => self.written(number, outcome),
@@ -188,7 +188,7 @@ impl Mempool {
     }
 
     /// Recovers the senders of what is new, beside the messages.
-    fn examine(&self, transactions: Vec<Bytes>, context: &Context<Message>) {
+    fn examine(&self, from: Option<NodeId>, transactions: Vec<Bytes>, context: &Context<Message>) {
         // Those who offer them do so again until they are in a block.
         if !self.parts.room.is_there_for(DATABASE) {
             return;
@@ -198,9 +198,10 @@ impl Mempool {
         if new.is_empty() {
             return;
         }
-        let (admission, address) = (self.parts.admission.clone(), context.address().clone());
+        let (admission, address, peers) = (self.parts.admission.clone(), context.address().clone(), self.parts.peers.clone());
         context.task("recover", async move {
-            let examined = tokio::task::block_in_place(|| admission.examine_all(&new));
+            let (examined, nonsense) = tokio::task::block_in_place(|| admission.examine_each(&new));
+            from.into_iter().for_each(|from| judge(&peers, &from, examined.len(), nonsense));
             // A full mailbox drops the offer; another peer makes it again.
             let _ = address.try_send(Message::Admit(examined));
         });
@@ -375,4 +376,11 @@ impl Mempool {
     fn patience(&self) -> u32 {
         PATIENCE_TURNS * self.parts.validators
     }
+}
+
+/// What a peer's transactions say of it.
+fn judge(peers: &Peers, from: &NodeId, good: usize, nonsense: usize) {
+    peers.useful(from, Deed::Transaction, good as u64);
+    // As soon as its session ends nothing more needs to be said.
+    let _ = (0..nonsense).find(|_| peers.offence(from, Offence::BadTransaction, "a transaction in no state"));
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use primitives::{Address, B256, Bytes, RecoveredTransaction};
+use primitives::{Address, B256, Bytes, NodeId, RecoveredTransaction};
 use supervision::{AskError, Lane, MailboxLimits, Reply};
 
 use super::{
@@ -39,7 +39,7 @@ pub struct Counts {
 
 pub(super) enum Message {
     Submit(Pooled, Reply<Result<B256, Rejected>>),
-    Offer(Vec<Bytes>),
+    Offer(Option<NodeId>, Vec<Bytes>),
     Admit(Vec<Pooled>),
     Remind,
     Written(u64, Result<(), StorageError>),
@@ -56,7 +56,7 @@ impl supervision::Message for Message {
     fn name(&self) -> &'static str {
         match self {
             Self::Submit(..) => "Submit",
-            Self::Offer(_) => "Offer",
+            Self::Offer(..) => "Offer",
             Self::Admit(_) => "Admit",
             Self::Remind => "Remind",
             Self::Written(..) => "Written",
@@ -73,7 +73,7 @@ impl supervision::Message for Message {
     fn lane(&self) -> Lane {
         match self {
             Self::Best(..) | Self::Committed(_) | Self::Discard(_) | Self::Written(..) => Lane::Urgent,
-            Self::Offer(_) | Self::Admit(_) | Self::Remind => Lane::Bulk,
+            Self::Offer(..) | Self::Admit(_) | Self::Remind => Lane::Bulk,
             _ => Lane::Normal,
         }
     }
@@ -96,9 +96,10 @@ impl MempoolMailbox {
         asked.unwrap_or_else(|error| Err(Rejected::Unavailable(error.to_string())))
     }
 
-    /// Transactions from a peer, EIP-2718 encoded. What does not fit is dropped; another peer will offer it.
-    pub fn offer(&self, transactions: Vec<Bytes>) -> bool {
-        self.address.try_send(Message::Offer(transactions)).is_ok()
+    /// Transactions, EIP-2718 encoded, from a peer or out of blocks that were not decided. What does not fit is dropped; another peer
+    /// will offer it.
+    pub fn offer(&self, from: Option<NodeId>, transactions: Vec<Bytes>) -> bool {
+        self.address.try_send(Message::Offer(from, transactions)).is_ok()
     }
 
     /// The best transactions for a block of `gas_limit`.

@@ -20,10 +20,14 @@ pub struct Config {
     pub peers: Vec<PeerAddress>,
     /// Whose proofs count, and who always has a seat. None, for whoever only listens: every proof counts, and no seat is kept.
     pub validators: Option<ValidatorSet>,
-    /// Time between two pings.
+    /// Time between two pings on a link whose both ends have proved to speak for a validator.
     pub ping: Duration,
-    /// Unanswered pings after which a session is dead.
+    /// Unanswered pings after which such a session is dead.
     pub misses: u32,
+    /// Time between two pings on any other link; never less than `ping`.
+    pub keepalive: Duration,
+    /// Unanswered pings after which such a session is dead.
+    pub keepalive_misses: u32,
     /// How peers are dialled again.
     pub redial: Redial,
     /// For a TCP connection to be established.
@@ -67,6 +71,8 @@ impl Config {
             validators: None,
             ping: Duration::from_secs(1),
             misses: 3,
+            keepalive: Duration::from_secs(30),
+            keepalive_misses: 2,
             redial: Redial::VALIDATOR,
             connect: Duration::from_secs(3),
             self_dial: Duration::from_secs(5),

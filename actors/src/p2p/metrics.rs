@@ -8,6 +8,8 @@ use opentelemetry::{
 };
 use wire::HandshakeError;
 
+use super::Offence;
+
 /// Instruments shared by all p2p actors.
 pub(super) struct P2pMetrics {
     dials: Counter<u64>,
@@ -15,6 +17,8 @@ pub(super) struct P2pMetrics {
     messages: Counter<u64>,
     dropped: Counter<u64>,
     evictions: Counter<u64>,
+    offences: Counter<u64>,
+    bans: Counter<u64>,
     signature_failures: Counter<u64>,
 }
 
@@ -25,6 +29,10 @@ impl P2pMetrics {
         let signature_failures = counter("p2p_signature_failures_total", "Proofs of identity that did not hold.");
         // Whoever watches that it stays 0 has to see a 0.
         signature_failures.add(0, &[]);
+        let offences = counter("p2p_offences_total", "What peers did that they should not, by kind.");
+        Offence::ALL.iter().for_each(|offence| offences.add(0, &[KeyValue::new("kind", offence.name())]));
+        let bans = counter("p2p_bans_total", "Bans of nodes and of addresses.");
+        ["node", "ip"].into_iter().for_each(|of| bans.add(0, &[KeyValue::new("of", of)]));
         Self {
             dials: counter("p2p_dials_total", "Attempts to reach a peer, by result."),
             handshakes: meter
@@ -34,7 +42,9 @@ impl P2pMetrics {
                 .build(),
             messages: counter("p2p_messages_total", "Messages by kind and direction."),
             dropped: counter("p2p_dropped_total", "Messages of peers that were not taken, by kind or reason."),
-            evictions: counter("p2p_evictions_total", "Sessions that ended to make room for others, by who they were with."),
+            evictions: counter("p2p_evictions_total", "Sessions that we ended: for an offence, for a ban, or to make room."),
+            offences,
+            bans,
             signature_failures,
         }
     }
@@ -67,8 +77,16 @@ impl P2pMetrics {
         self.dropped.add(1, &[KeyValue::new("what", what)]);
     }
 
-    pub fn eviction(&self, who: &'static str) {
-        self.evictions.add(1, &[KeyValue::new("who", who)]);
+    pub fn eviction(&self, reason: &'static str) {
+        self.evictions.add(1, &[KeyValue::new("reason", reason)]);
+    }
+
+    pub fn offence(&self, kind: &'static str) {
+        self.offences.add(1, &[KeyValue::new("kind", kind)]);
+    }
+
+    pub fn ban(&self, of: &'static str) {
+        self.bans.add(1, &[KeyValue::new("of", of)]);
     }
 
     pub fn signature_failure(&self) {

@@ -24,11 +24,13 @@
 //! | of the listener: handshakes under way               | the peer, which dials again; the port stays, and so do all sessions                   |
 //! | of the dialer: attempts under way, waits            | the directory: who is missing there is dialled at once; all sessions stay             |
 //!
-//! What others hold, [`Peers`] and [`Door`], stays good through all of it.
+//! What others hold, [`Peers`] and [`Door`], stays good through all of it, and so does what is known of how peers behave: [`conduct`].
 
+pub mod conduct;
 mod config;
 pub mod dialer;
 pub mod gossip;
+mod judge;
 pub mod listener;
 mod metered;
 mod metrics;
@@ -37,6 +39,7 @@ mod peers;
 mod routes;
 mod say;
 pub mod session;
+mod stages;
 mod trace;
 
 #[cfg(test)]
@@ -49,9 +52,10 @@ use primitives::Clock;
 use supervision::ChildSpec;
 use wire::Net;
 
+pub use conduct::{Conduct, Culprit, Deed, Offence};
 pub use config::{Config, Redial};
 pub use listener::Door;
-pub use peer::{Peer, SessionKey};
+pub use peer::{Peer, SessionKey, Traffic};
 pub use peers::Peers;
 pub use routes::{Incoming, NoRoom, PartsMessage, PeerEvent, Route, Routes, StandingMessage, SyncMessage, to};
 
@@ -72,7 +76,7 @@ pub const CHILDREN: [&str; 3] = [gossip::NAME, listener::NAME, dialer::NAME];
 pub fn build<N: Net>(net: N, config: Config, routes: Routes, meter: &Meter, clock: Arc<dyn Clock>) -> P2p {
     let (config, net) = (Arc::new(config), metered::Metered::new(net, meter));
     let metrics = metrics::P2pMetrics::new(meter);
-    let peers = Peers::new(*config.identity.domain(), metrics, meter);
+    let peers = Peers::new(&config, metrics, meter, clock.clone());
     let door = Door::default();
     let gossip = gossip::GossipMailbox::new(config.max_sessions());
     let children = vec![

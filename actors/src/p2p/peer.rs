@@ -5,13 +5,13 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 use primitives::{Address, NodeId};
-use wire::{Encoded, Lane, Outbound, Role, SendError};
+use wire::{Codec, Encoded, Lane, Outbound, Role, SendError};
 
 use super::metrics::P2pMetrics;
 
@@ -36,6 +36,7 @@ pub struct Peer(Arc<Inner>);
 pub(super) struct Link {
     pub role: Role,
     pub remote: Option<SocketAddr>,
+    pub codec: Codec,
     pub outbound: Outbound,
 }
 
@@ -51,6 +52,37 @@ struct Inner {
     clock_offset_ms: AtomicI64,
     /// When it last said anything, in milliseconds of the monotonic clock.
     heard_ms: AtomicU64,
+    /// The configuration names it.
+    is_configured: AtomicBool,
+    /// Why we end the session, once we do for something it did.
+    left_for: OnceLock<&'static str>,
+    inbound: Volume,
+    outbound: Volume,
+}
+
+/// What went one way.
+#[derive(Debug, Default)]
+struct Volume {
+    messages: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// Messages, and the bytes of their frames before encryption.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    pub messages: u64,
+    pub bytes: u64,
+}
+
+impl Volume {
+    fn add(&self, bytes: usize) {
+        self.messages.fetch_add(1, Relaxed);
+        self.bytes.fetch_add(bytes as u64, Relaxed);
+    }
+
+    fn read(&self) -> Traffic {
+        Traffic { messages: self.messages.load(Relaxed), bytes: self.bytes.load(Relaxed) }
+    }
 }
 
 const NONE: u64 = u64::MAX;
@@ -66,6 +98,10 @@ impl Peer {
             round_trip_us: AtomicU64::new(NONE),
             clock_offset_ms: AtomicI64::new(0),
             heard_ms: AtomicU64::new(now.as_millis() as u64),
+            is_configured: AtomicBool::new(false),
+            left_for: OnceLock::new(),
+            inbound: Volume::default(),
+            outbound: Volume::default(),
         }))
     }
 
@@ -113,7 +149,10 @@ impl Peer {
     pub fn send(&self, message: &Encoded) -> Result<(), SendError> {
         let sent = self.0.link.outbound.try_send(message);
         match &sent {
-            Ok(()) => self.0.metrics.message(message.kind(), "outbound"),
+            Ok(()) => {
+                self.0.outbound.add(message.frame(self.0.link.codec).map_or(0, |frame| frame.len()));
+                self.0.metrics.message(message.kind(), "outbound");
+            }
             Err(SendError::Full(full)) if full.lane == Lane::Votes => self.0.link.outbound.close(),
             Err(_) => {}
         }
@@ -123,6 +162,36 @@ impl Peer {
     /// Bytes that wait for the socket in `lane`.
     pub fn queued_bytes(&self, lane: Lane) -> usize {
         self.0.link.outbound.queued_bytes(lane)
+    }
+
+    /// Whether the configuration names it.
+    pub fn is_configured(&self) -> bool {
+        self.0.is_configured.load(Relaxed)
+    }
+
+    /// What came from it.
+    pub fn inbound(&self) -> Traffic {
+        self.0.inbound.read()
+    }
+
+    /// What was queued for it.
+    pub fn outbound(&self) -> Traffic {
+        self.0.outbound.read()
+    }
+
+    /// It turned out to be a configured peer.
+    pub(super) fn configure(&self) {
+        self.0.is_configured.store(true, Relaxed);
+    }
+
+    /// Its session ends for something it did; false if that is known already.
+    pub(super) fn leave(&self, reason: &'static str) -> bool {
+        self.0.left_for.set(reason).is_ok()
+    }
+
+    /// Why we end its session, if we do for something it did.
+    pub(super) fn left_for(&self) -> Option<&'static str> {
+        self.0.left_for.get().copied()
     }
 
     /// Takes no more, says what waits among the votes and closes the link.
@@ -140,7 +209,9 @@ impl Peer {
         self.0.round_trip_us.store((round_trip.as_micros() as u64).min(NONE - 1), Relaxed);
     }
 
-    pub(super) fn heard(&self, now: Duration) {
+    /// A message of so many bytes came.
+    pub(super) fn heard(&self, bytes: usize, now: Duration) {
+        self.0.inbound.add(bytes);
         self.0.heard_ms.store(now.as_millis() as u64, Relaxed);
     }
 

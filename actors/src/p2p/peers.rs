@@ -1,7 +1,8 @@
 //! The directory of live sessions: for saying things to peers, and for knowing them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -9,11 +10,20 @@ use std::{
 };
 
 use opentelemetry::{KeyValue, metrics::Meter};
-use parking_lot::RwLock;
-use primitives::{Domain, NodeId};
+use parking_lot::{Mutex, RwLock};
+use primitives::{Clock, Domain, NodeId};
 use wire::{Encoded, Lane, Message, Role, SendError, TooLarge, ValidatorProof};
 
-use super::{Peer, SessionKey, metrics::P2pMetrics, trace};
+use super::{
+    Config, Peer, SessionKey,
+    conduct::{Conduct, Culprit, Link, Parts},
+    metrics::P2pMetrics,
+    stages::{Stage, Stages},
+    trace,
+};
+
+/// Sessions that ended a moment ago: what their peers said may still turn out to be wrong.
+const MAX_DEPARTED: usize = 64;
 
 /// Everybody who is connected. Cheap to clone, good through every restart; sending never waits.
 #[derive(Clone)]
@@ -27,12 +37,42 @@ struct Directory {
     metrics: Arc<P2pMetrics>,
     /// Number of the latest session.
     numbers: AtomicU64,
+    conduct: Conduct,
+    departed: Mutex<VecDeque<Peer>>,
+    /// Where configured peers are, of those whose address is no name.
+    configured: Vec<Culprit>,
+    /// Without a set, anybody could prove to be one of as many validators as they like.
+    knows_validators: bool,
+    clock: Arc<dyn Clock>,
+    stages: Stages,
+    limits: Limits,
+}
+
+/// How many connections there may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Sessions with nodes that have no right to a seat.
+    pub max_strangers: usize,
+    /// Connections that come from one IP address.
+    pub max_per_ip: usize,
 }
 
 impl Peers {
-    pub(super) fn new(domain: Domain, metrics: P2pMetrics, meter: &Meter) -> Self {
-        let directory =
-            Directory { domain, live: RwLock::default(), proof: RwLock::default(), metrics: Arc::new(metrics), numbers: AtomicU64::new(0) };
+    pub(super) fn new(config: &Config, metrics: P2pMetrics, meter: &Meter, clock: Arc<dyn Clock>) -> Self {
+        let directory = Directory {
+            domain: *config.identity.domain(),
+            live: RwLock::default(),
+            proof: RwLock::default(),
+            metrics: Arc::new(metrics),
+            numbers: AtomicU64::new(0),
+            conduct: Conduct::new(clock.clone()),
+            departed: Mutex::default(),
+            configured: config.peers.iter().filter_map(|peer| peer.host.parse().ok()).map(Culprit::at).collect(),
+            knows_validators: config.validators.is_some(),
+            clock,
+            stages: Stages::default(),
+            limits: Limits { max_strangers: config.max_strangers, max_per_ip: config.max_per_ip },
+        };
         let peers = Self(Arc::new(directory));
         peers.observe(meter);
         peers
@@ -81,6 +121,45 @@ impl Peers {
         offsets.get(offsets.len() / 2).copied()
     }
 
+    /// What peers did wrong and right, and who is banned.
+    pub fn conduct(&self) -> &Conduct {
+        &self.0.conduct
+    }
+
+    /// How many connections there may be.
+    pub fn limits(&self) -> Limits {
+        self.0.limits
+    }
+
+    /// What is thought of a peer, in its parts.
+    pub fn score(&self, peer: &Peer) -> Parts {
+        let age = self.0.clock.monotonic().saturating_sub(peer.since());
+        self.0.conduct.score(&peer.node(), Link { round_trip: peer.round_trip(), age })
+    }
+
+    /// Whether a peer has a right to its seat: it is configured, or speaks for a validator of the set.
+    pub fn has_seat(&self, peer: &Peer) -> bool {
+        peer.is_configured() || (self.0.knows_validators && peer.validator().is_some())
+    }
+
+    /// Whether both ends of this link have proved to speak for a validator.
+    pub fn is_between_validators(&self, peer: &Peer) -> bool {
+        peer.validator().is_some() && self.0.proof.read().is_some()
+    }
+
+    pub(super) fn is_configured_address(&self, ip: IpAddr) -> bool {
+        self.0.configured.contains(&Culprit::at(ip))
+    }
+
+    /// A session of `node` that ended a moment ago.
+    pub(super) fn departed(&self, node: &NodeId) -> Option<Peer> {
+        self.0.departed.lock().iter().rev().find(|peer| peer.node() == *node).cloned()
+    }
+
+    pub(super) fn stages(&self) -> &Stages {
+        &self.0.stages
+    }
+
     pub(super) fn proof(&self) -> Option<Encoded> {
         self.0.proof.read().clone()
     }
@@ -105,12 +184,19 @@ impl Peers {
     pub(super) fn remove(&self, key: &SessionKey) -> bool {
         let mut live = self.0.live.write();
         let is_current = live.get(&key.node).is_some_and(|peer| peer.key() == *key);
-        is_current && live.remove(&key.node).is_some()
+        let Some(peer) = is_current.then(|| live.remove(&key.node)).flatten() else { return false };
+        let mut departed = self.0.departed.lock();
+        departed.push_back(peer);
+        if MAX_DEPARTED < departed.len() {
+            departed.pop_front();
+        }
+        true
     }
 
     fn observe(&self, meter: &Meter) {
         let directory = Arc::downgrade(&self.0);
-        let sessions = meter.u64_observable_gauge("p2p_sessions").with_description("Open sessions by direction.");
+        let sessions =
+            meter.u64_observable_gauge("p2p_sessions").with_description("Connections by direction and state: handshake, open or draining.");
         let weak = directory.clone();
         sessions
             .with_callback(move |observer| {
@@ -118,7 +204,11 @@ impl Peers {
                 let live = directory.live.read();
                 for role in [Role::Dialler, Role::Acceptor] {
                     let count = live.values().filter(|peer| peer.role() == role).count();
-                    observer.observe(count as u64, &[KeyValue::new("direction", role.direction())]);
+                    let labels = |state| [KeyValue::new("direction", role.direction()), KeyValue::new("state", state)];
+                    observer.observe(count as u64, &labels("open"));
+                    for stage in Stage::ALL {
+                        observer.observe(directory.stages.count(role, stage), &labels(stage.name()));
+                    }
                 }
             })
             .build();

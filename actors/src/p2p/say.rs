@@ -2,9 +2,12 @@
 
 use primitives::NodeId;
 use tracing::{debug, error};
-use wire::Message;
+use wire::{
+    Message,
+    message::{Farewell, Goodbye},
+};
 
-use super::Peers;
+use super::{Peer, Peers};
 
 impl Peers {
     /// Says it to one peer, or to everybody. Never waits; what finds no room at a peer is that peer's to ask for again.
@@ -22,10 +25,12 @@ impl Peers {
         }
     }
 
-    /// Ends the session with a peer that sent what no honest node sends.
-    pub fn dismiss(&self, node: &NodeId) {
-        if let Some(peer) = self.get(node) {
-            peer.close();
+    /// Ends a session with a word why, behind the votes that wait.
+    pub(super) fn part(&self, peer: &Peer, reason: Farewell) {
+        if let Ok(goodbye) = self.encode(Message::Goodbye(Goodbye { reason })) {
+            // It may be broken, or take nothing; that is often why we leave.
+            let _ = peer.send(&goodbye);
         }
+        peer.close();
     }
 }

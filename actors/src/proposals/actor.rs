@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use primitives::{Bytes, Domain, Height, NodeId, Proposal, Round, Signed, ValidatorSet};
 use supervision::{ChildSpec, Context, Fault, Incarnation};
-use tracing::{debug, warn};
+use tracing::debug;
 use wire::{GetParts, Message as Wire, Outline, Part, PartsStart, chunks};
 
 use super::{
@@ -12,7 +12,10 @@ use super::{
     book::{Book, Outcome},
     mailbox::Message,
 };
-use crate::{ledger::Ledger, p2p::Peers};
+use crate::{
+    ledger::Ledger,
+    p2p::{Deed, Offence, Peers},
+};
 
 /// A stream to which nothing came for this long is asked for again.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -87,11 +90,12 @@ impl Proposals {
     fn settle(&self, peer: NodeId, outcome: Outcome) {
         match outcome {
             Outcome::Ignored | Outcome::Waiting => {}
-            Outcome::Whole(arrived) => (self.parts.arrived)(*arrived),
-            Outcome::Nonsense(reason) => {
-                warn!(%peer, reason, "a stream of parts made no sense");
-                self.parts.peers.dismiss(&peer);
+            Outcome::Whole(arrived) => {
+                self.parts.peers.useful(&peer, Deed::Proposal, 1);
+                (self.parts.arrived)(*arrived);
             }
+            Outcome::Nonsense(reason) => drop(self.parts.peers.offence(&peer, Offence::BadStream, reason)),
+            Outcome::TooMuch(reason) => drop(self.parts.peers.offence(&peer, Offence::Excess, reason)),
         }
     }
 

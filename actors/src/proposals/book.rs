@@ -39,6 +39,8 @@ pub enum Outcome {
     Whole(Box<Arrived>),
     /// No honest node sends this.
     Nonsense(String),
+    /// More than is taken. A dishonest proposer makes honest nodes send it.
+    TooMuch(String),
 }
 
 /// Undecided blocks, by value and by height and round, and streams on their way.
@@ -98,10 +100,10 @@ impl Book {
             return if is_known { Outcome::Ignored } else { Outcome::Whole(Box::new(arrived)) };
         }
         if MAX_STREAMS_PER_SESSION <= self.streams.keys().filter(|(session, ..)| *session == peer).count() {
-            return Outcome::Nonsense(format!("more than {MAX_STREAMS_PER_SESSION} streams at once"));
+            return Outcome::TooMuch(format!("more than {MAX_STREAMS_PER_SESSION} streams at once"));
         }
         if !self.take(height, round, value) {
-            return Outcome::Nonsense(format!("more than {MAX_VALUES_PER_ROUND} blocks for round {round} of height {height}"));
+            return Outcome::TooMuch(format!("more than {MAX_VALUES_PER_ROUND} blocks for round {round} of height {height}"));
         }
         match Assembly::new(start.outline, limits::MAX_BODY_BYTES) {
             Err(error) => Outcome::Nonsense(error.to_string()),
@@ -384,7 +386,7 @@ mod tests {
         for extra in 1..=MAX_VALUES_PER_ROUND {
             assert!(matches!(feed(&mut book, 5, 0, extra), Outcome::Whole(_)));
         }
-        assert!(matches!(book.start(PEER, start(5, 0, 99)), Outcome::Nonsense(reason) if reason.contains("more than")));
+        assert!(matches!(book.start(PEER, start(5, 0, 99)), Outcome::TooMuch(reason) if reason.contains("more than")));
     }
 
     #[test]
@@ -447,6 +449,6 @@ mod tests {
             assert_eq!(book.start(PEER, start(5, round, 10)), Outcome::Waiting);
         }
         book.round_started(Height(5), Round(7));
-        assert!(matches!(book.start(PEER, start(5, 9, 10)), Outcome::Nonsense(_)));
+        assert!(matches!(book.start(PEER, start(5, 9, 10)), Outcome::TooMuch(_)));
     }
 }

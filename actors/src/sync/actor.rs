@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use primitives::{Clock, Domain, Height, NodeId, ValidatorSet};
 use storage::ReadError;
 use supervision::{ChildSpec, Context, Fault, Incarnation};
-use tracing::{debug, warn};
+use tracing::debug;
 use wire::{BlockChunk, DecidedBlock, GetBlocks, Message as Wire, Outline, TooLarge, chunks};
 
 use super::{
@@ -14,7 +14,12 @@ use super::{
     mailbox::Message,
     plan::{MAX_BLOCKS_PER_REQUEST, Plan},
 };
-use crate::{consensus::ConsensusMailbox, execution::Decided, ledger::Ledger, p2p::Peers};
+use crate::{
+    consensus::ConsensusMailbox,
+    execution::Decided,
+    ledger::Ledger,
+    p2p::{Deed, Offence, Peers},
+};
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A block that was handed on and is not committed after this long is fetched again.
@@ -126,12 +131,14 @@ impl Sync {
             Err(reason) => Err(reason),
         };
         match checked {
-            Ok(fetched) => drop(self.plan.arrived(peer, height, fetched, self.now())),
+            Ok(fetched) => {
+                let is_new = self.plan.arrived(peer, height, fetched, self.now());
+                self.parts.peers.useful(&peer, Deed::Block, is_new.into());
+            }
             Err(reason) => {
-                warn!(%peer, %height, reason, "a block from a peer is none");
                 self.plan.refused(peer);
                 self.incoming.left(&peer);
-                self.parts.peers.dismiss(&peer);
+                self.parts.peers.offence(&peer, Offence::BadBlock, format!("height {height}: {reason}"));
             }
         }
     }

@@ -6,7 +6,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, header};
-use serde_json::json;
 use tokio::time::timeout;
 
 use super::State;
@@ -14,7 +13,7 @@ use crate::{Backend, BackendError, config::STATUS_LIMIT, rest::Refusal};
 
 pub(super) async fn peers<B: Backend>(Extract(state): Extract<State<B>>) -> Response {
     match timeout(STATUS_LIMIT, state.backend.peers()).await.unwrap_or(Err(BackendError::Timeout)) {
-        Ok(peers) => Json(json!({ "peers": peers })).into_response(),
+        Ok(peers) => Json(peers).into_response(),
         Err(error) => Refusal::from(error).into_response(),
     }
 }

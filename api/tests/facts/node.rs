@@ -1,6 +1,9 @@
 //! A node in memory: three blocks, two accounts, one contract, and faults on demand.
 
-use std::sync::{Arc, Mutex, RwLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, RwLock},
+};
 
 use alloy_consensus::{Receipt, SignableTransaction, TxEip1559, TxLegacy, transaction::Recovered};
 use alloy_eips::{
@@ -11,10 +14,10 @@ use alloy_eips::{
 };
 use alloy_primitives::{Address, B256, Bytes, Log, Signature, TxKind, U256, address, b256};
 use api::{
-    Accessed, AccountProof, AccountState, ActorsHealth, Backend, BackendError, BlobsHealth, BlockRef, BlockchainHealth, Call, ChainHealth, Check,
-    ClockHealth, ComponentType, ConsensusHealth, Contradiction, Criterion, DecidedBlock, Direction, Fork, ForkSchedule, Found, Happenings, Health,
-    LogCriteria, MempoolHealth, P2pHealth, PeerStatus, PoolContent, Rejection, SealedHeader, Signing, SlotProof, Status, StorageHealth, SyncHealth,
-    SyncStatus, Tracing, UnixSeconds, Validators,
+    Accessed, AccountProof, AccountState, ActorsHealth, Backend, BackendError, BanStatus, BlobsHealth, BlockRef, BlockchainHealth, Call, ChainHealth,
+    Check, ClockHealth, ComponentType, ConsensusHealth, Contradiction, Criterion, DecidedBlock, Direction, Fork, ForkSchedule, Found, Happenings,
+    Health, LogCriteria, MempoolHealth, P2pHealth, PeerLimits, PeerStatus, PeersPage, PoolContent, QueuedBytes, Rejection, ScoreParts, SealedHeader,
+    Signing, SlotProof, Status, StorageHealth, SyncHealth, SyncStatus, Tracing, UnixSeconds, Validators, Volume,
 };
 use primitives::{
     Block, Certificate, CommitSignature, Header, Height, Metadata, Round, SecretKey, Transaction, Validator, ValidatorSet, light::Bundle,
@@ -412,18 +415,28 @@ impl Backend for Node {
         Ok(self.faults.lock().unwrap().sync.unwrap_or(SyncStatus::Synced))
     }
 
-    async fn peers(&self) -> Result<Vec<PeerStatus>, BackendError> {
+    async fn peers(&self) -> Result<PeersPage, BackendError> {
         self.unless_mute().await;
-        Ok(vec![PeerStatus {
+        let peer = PeerStatus {
             id: "node1".into(),
             address: "127.0.0.1:4140".into(),
             direction: Direction::Outbound,
             validator: Some(ALICE),
+            configured: true,
             height: Some(Height(2)),
             rtt_ms: Some(1),
+            clock_offset_ms: Some(-3),
             connected_seconds: 5,
-            score: 0,
-        }])
+            queued_bytes: QueuedBytes::default(),
+            inbound: Volume { messages: 10, bytes: 1_000 },
+            outbound: Volume { messages: 20, bytes: 2_000 },
+            score: 14,
+            score_parts: ScoreParts { latency: 20, usefulness: 1, uptime: 0, offences: -7 },
+            offences: BTreeMap::from([("malformed".to_owned(), 1)]),
+        };
+        let ban = BanStatus { who: "203.0.113.7".into(), seconds_left: 9, reason: "flood".into(), by_operator: false, times: 1 };
+        let limits = PeerLimits { outbound: 1, max_strangers: 48, max_per_ip: 64, ..PeerLimits::default() };
+        Ok(PeersPage { peers: vec![peer], banned: vec![ban], limits })
     }
 
     async fn health(&self) -> Health {

@@ -91,6 +91,10 @@ pub enum Action {
     },
     /// Newly seen contradictions, to be kept and gossiped.
     Evidence(Vec<Evidence>),
+    /// This peer said something whose signature does not hold. Honest nodes pass on only what they have verified.
+    Misconduct {
+        by: NodeId,
+    },
     /// What our key may do has changed.
     SigningChanged(Signing),
     /// This host is of no more use: drop it and start another.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use primitives::{CommitSignature, ConsensusMessage, Height, NodeId, Signed, Vote, VoteKind};
+use primitives::{CertificateError, CommitSignature, ConsensusMessage, Height, NodeId, Signed, Vote, VoteKind};
 
 use super::{Action, Help, Host, Phase, signing_state::Trouble};
 use crate::core::Input;
@@ -34,15 +34,19 @@ impl Host {
             return;
         }
         if height == self.height && self.phase == Phase::Running {
-            return self.hear(message);
+            return self.hear(from, message);
         }
         let is_over = height == self.height && self.committing.is_some();
         if !is_over {
-            self.keep_early(message);
+            self.keep_early(from, message);
         }
     }
 
-    fn hear(&mut self, message: ConsensusMessage) {
+    /// Checked here and not in the core alone, because only here it is known who said it. The core finds it in the cache.
+    fn hear(&mut self, from: NodeId, message: ConsensusMessage) {
+        if !self.crypto.verify(&message, &self.set) {
+            return self.accuse(from, &message);
+        }
         match self.in_our_name(&message) {
             InOurName::Nothing => self.inputs.push_back(Input::Message(message)),
             InOurName::Known if matches!(message, ConsensusMessage::Vote(_) | ConsensusMessage::Proposal(_)) => {}
@@ -53,11 +57,14 @@ impl Host {
     }
 
     /// A message of this height before it began, or of a later one. Its signatures are checked before it is kept.
-    fn keep_early(&mut self, message: ConsensusMessage) {
+    fn keep_early(&mut self, from: NodeId, message: ConsensusMessage) {
         let height = message.height();
         let is_near = height <= self.height.next();
-        if is_near && !self.future.wants(&message) || !self.crypto.verify(&message, &self.set) {
+        if is_near && !self.future.wants(&message) {
             return;
+        }
+        if !self.crypto.verify(&message, &self.set) {
+            return self.accuse(from, &message);
         }
         let is_ahead = self.height < height;
         if is_ahead && self.speaks == Some(true) && matches!(self.in_our_name(&message), InOurName::Forged) {
@@ -68,6 +75,18 @@ impl Host {
         }
         self.future.keep(message);
         self.check_pace();
+    }
+
+    /// `message` does not hold. Of a certificate only a bad signature is nobody honest's; a core may build one that another refuses.
+    fn accuse(&mut self, from: NodeId, message: &ConsensusMessage) {
+        let outcome = match message {
+            ConsensusMessage::Vote(_) | ConsensusMessage::Proposal(_) => return self.actions.push(Action::Misconduct { by: from }),
+            ConsensusMessage::Polka(polka) => self.crypto.verify_polka(polka, &self.set),
+            ConsensusMessage::Round(certificate) => self.crypto.verify_round(certificate, &self.set),
+        };
+        if matches!(outcome, Err(CertificateError::BadSignature { .. })) {
+            self.actions.push(Action::Misconduct { by: from });
+        }
     }
 
     /// Others are at `height`: the blocks below it can be fetched.

@@ -391,6 +391,8 @@ impl World {
             }
             Action::Fault { .. } => self.restart_consensus(node),
             Action::RoundStarted { .. } | Action::Stream { .. } | Action::Restore(_) | Action::Evidence(_) | Action::SigningChanged(_) => {}
+            // Everybody here is honest, however late and often things arrive.
+            Action::Misconduct { by } => panic!("node {node} accuses {by}"),
         }
     }
 

@@ -65,6 +65,9 @@ pub struct Sources {
 /// Variables that begin with `AXOLOTL_` and are no configuration keys; the command line reads them itself.
 const OTHER_VARIABLES: [&str; 3] = ["AXOLOTL_HOME", "AXOLOTL_OUTPUT", "AXOLOTL_RPC"];
 
+/// Variables by another name: a whole number of seconds, for whoever knows them so.
+const SECONDS: [(&str, &str); 1] = [("AXOLOTL_P2P_KEEPALIVE_SECONDS", "p2p.keepalive")];
+
 /// The settings of all keys by path, the highest layer winning.
 pub fn merge(sources: &Sources, mistakes: &mut Vec<Mistake>) -> BTreeMap<&'static str, Setting> {
     let mut layers = Layers { settings: BTreeMap::new(), mistakes };
@@ -135,6 +138,12 @@ impl Layers<'_> {
             return;
         }
         let origin = Origin::Environment { variable: variable.to_owned() };
+        if let Some(key) = SECONDS.iter().find(|(name, _)| *name == variable).and_then(|(_, path)| schema::find(path)) {
+            return match text.trim().parse::<u32>() {
+                Ok(seconds) => self.text(key, &format!("{seconds}s"), origin),
+                Err(_) => self.refuse(key.path, text, origin, "must be a whole number of seconds, as in 30"),
+            };
+        }
         match KEYS.iter().find(|key| key.variable() == variable) {
             Some(key) => self.text(key, text, origin),
             None => self.refuse(variable, text, origin, "is no key; unset it, or use AXOLOTL_SECTION_KEY, as in AXOLOTL_RPC_LISTEN"),

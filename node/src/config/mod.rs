@@ -66,8 +66,12 @@ pub struct Rpc {
 pub struct P2p {
     pub listen: SocketAddr,
     pub peers: Vec<PeerAddress>,
-    /// Time between pings on a validator link.
+    /// Time between pings on a link that is not between validators.
     pub keepalive: Duration,
+    /// Sessions with nodes that are neither configured nor validators.
+    pub max_inbound: usize,
+    /// Connections that come from one IP address.
+    pub max_per_ip: usize,
     /// As configured; [`Config::offers_json`] tells what holds.
     pub json: bool,
 }

@@ -18,6 +18,8 @@ pub(super) struct Reader<'a> {
     pub mistakes: &'a mut Vec<Mistake>,
 }
 
+/// Connections of any sort that a limit may allow: each costs descriptors and buffers.
+const MAX_CONNECTIONS: usize = 4_096;
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -44,7 +46,9 @@ impl Reader<'_> {
             p2p: P2p {
                 listen: self.socket("p2p.listen"),
                 peers: self.peers("p2p.peers"),
-                keepalive: self.duration("p2p.keepalive", Duration::from_millis(100), Duration::from_secs(60)),
+                keepalive: self.duration("p2p.keepalive", Duration::from_secs(1), Duration::from_secs(600)),
+                max_inbound: self.count("p2p.max_inbound", 0, MAX_CONNECTIONS),
+                max_per_ip: self.count("p2p.max_per_ip", 1, MAX_CONNECTIONS),
                 json: self.is_on("p2p.json"),
             },
             metrics: Metrics { listen: self.socket("metrics.listen") },
@@ -160,6 +164,11 @@ impl Reader<'_> {
     fn duration(&mut self, path: &str, least: Duration, most: Duration) -> Duration {
         let remedy = format!("must be a duration with its unit from {} to {}", humantime::format_duration(least), humantime::format_duration(most));
         self.parse(path, |text| humantime::parse_duration(text).ok().filter(|given| (least..=most).contains(given)), remedy, least)
+    }
+
+    fn count(&mut self, path: &str, least: usize, most: usize) -> usize {
+        let remedy = format!("must be a whole number in quotes, {least} to {most}");
+        self.parse(path, |text| text.parse().ok().filter(|given| (least..=most).contains(given)), remedy, least)
     }
 
     fn rate(&mut self, path: &str) -> Rate {

@@ -60,7 +60,24 @@ pub const KEYS: &[Key] = &[
     ),
     key("p2p.listen", Kind::Text, "\"127.0.0.1:4130\"", "Where other nodes reach this one."),
     key("p2p.peers", Kind::List, "[]", "Nodes to stay connected to: \"nodeid@host:port\", or \"host:port\" to take whoever answers."),
-    key("p2p.keepalive", Kind::Text, "\"1s\"", "How often a silent link to a validator is pinged; three misses end it. 100ms to 60s."),
+    key(
+        "p2p.keepalive",
+        Kind::Text,
+        "\"30s\"",
+        "How often a link is pinged; two misses end it. 1s to 10m. Links between validators are pinged each second, and three misses end them.\nAlso as AXOLOTL_P2P_KEEPALIVE_SECONDS, a whole number.",
+    ),
+    key(
+        "p2p.max_inbound",
+        Kind::Text,
+        "\"48\"",
+        "Sessions at a time with nodes that are neither configured nor validators: a whole number in quotes, up to 4096. Configured peers and\nvalidators have seats besides.",
+    ),
+    key(
+        "p2p.max_per_ip",
+        Kind::Text,
+        "\"64\"",
+        "Connections at a time that come from one IP address: a whole number in quotes, 1 to 4096. Behind one address there may be a whole network.",
+    ),
     key("p2p.json", Kind::Flag, "false", "Also offer the JSON codec, for people and tools. A dev network always does."),
     key("metrics.listen", Kind::Text, "\"127.0.0.1:9090\"", "Where Prometheus fetches /metrics."),
     key(

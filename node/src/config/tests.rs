@@ -59,6 +59,28 @@ fn history_is_kept_for_so_many_heights_or_for_all() {
 }
 
 #[test]
+fn the_keepalive_may_be_a_variable_of_seconds() {
+    let keepalive =
+        |variables: &[(&str, &str)]| resolve(&sources("[p2p]\nkeepalive = \"20s\"\n", variables, &[])).map(|all| all.config.p2p.keepalive);
+    assert_eq!(resolve(&Sources::default()).unwrap().config.p2p.keepalive.as_secs(), 30);
+    assert_eq!(keepalive(&[]).unwrap().as_secs(), 20);
+    assert_eq!(keepalive(&[("AXOLOTL_P2P_KEEPALIVE_SECONDS", "15")]).unwrap().as_secs(), 15);
+    for wrong in ["15s", "", "0", "-1"] {
+        assert_eq!(keepalive(&[("AXOLOTL_P2P_KEEPALIVE_SECONDS", wrong)]).unwrap_err().0[0].key, "p2p.keepalive", "{wrong}");
+    }
+}
+
+#[test]
+fn connections_are_limited_by_whole_numbers() {
+    let limits = |path, value| resolve(&sources("", &[], &[(path, value)])).map(|all| (all.config.p2p.max_inbound, all.config.p2p.max_per_ip));
+    assert_eq!(limits("p2p.max_inbound", "7").unwrap(), (7, 64));
+    assert_eq!(limits("p2p.max_per_ip", "2").unwrap(), (48, 2));
+    for (path, wrong) in [("p2p.max_inbound", "many"), ("p2p.max_inbound", "5000"), ("p2p.max_per_ip", "0"), ("p2p.max_per_ip", "")] {
+        assert_eq!(limits(path, wrong).unwrap_err().0[0].key, path, "{wrong}");
+    }
+}
+
+#[test]
 fn each_value_knows_who_set_it() {
     let resolved = resolve(&sources("[rpc]\n\nlisten = \"127.0.0.1:1\"\n", &[("AXOLOTL_P2P_JSON", "true")], &[("storage.cache", "1GiB")])).unwrap();
     let origin = |path: &str| resolved.settings[path].origin.to_string();

@@ -81,7 +81,12 @@ async fn health_has_its_fixed_shape_and_every_probe_holds() {
         assert!(index.contains(&address), "{address} is not in {index}");
     }
     let peers: Value = serde_json::from_str(&node.get("/v1/peers").await.unwrap().1).unwrap();
-    assert_eq!(peers["peers"].as_array().unwrap().len(), 3, "{peers}");
+    let links = peers["peers"].as_array().unwrap();
+    assert_eq!((links.len(), &peers["banned"], &peers["limits"]["strangers"]), (3, &serde_json::json!([]), &0.into()), "{peers}");
+    for peer in links {
+        assert_eq!((&peer["configured"], &peer["offences"]), (&true.into(), &serde_json::json!({})), "{peer}");
+        assert!(peer["validator"].is_string() && peer["rtt_ms"].is_u64() && 0 < peer["inbound"]["bytes"].as_u64().unwrap(), "{peer}");
+    }
     assert_eq!(node.get("/nothing").await.unwrap().0, 404);
 }
 

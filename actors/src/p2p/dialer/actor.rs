@@ -7,12 +7,13 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use supervision::{Actor, Address, ChildSpec, Context, Fault, Incarnation, MailboxLimits};
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
-use wire::{HandshakeError, Net};
+use wire::{HandshakeError, Net, Role};
 
 use super::{
     super::{
         Config, Peers,
         gossip::{GossipMailbox, Opened, Origin, Refused},
+        stages::Stage,
     },
     NAME,
     targets::Targets,
@@ -162,12 +163,18 @@ impl<N: Net> Clone for Attempt<N> {
 impl<N: Net> Attempt<N> {
     /// When this returns a node, there is a session with it.
     async fn run(&self, index: usize, address: &PeerAddress) -> Result<NodeId, DialError> {
+        // Whoever is configured is kept out by a person only.
+        if address.node.is_some_and(|node| self.peers.conduct().is_kept_out(&node, true)) {
+            return Err(Refused::Banned.into());
+        }
         let limit = self.config.connect;
         let connecting = self.net.connect(&address.host, address.port);
         let stream = timeout(limit, connecting).await.map_err(|_| DialError::Late(limit))??;
         let remote = self.net.remote(&stream);
         let began = Instant::now();
+        let staying = self.peers.stages().enter(Role::Dialler, Stage::Handshake);
         let outcome = wire::dial(stream, &self.config.identity, address.node, &self.config.limits).await;
+        drop(staying);
         self.peers.metrics().handshake("outbound", began.elapsed(), &outcome);
         let connection = outcome?;
         let node = connection.peer;

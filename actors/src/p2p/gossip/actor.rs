@@ -96,11 +96,17 @@ where
             self.configured.found(index, node);
         }
         let is_configured = self.configured.has(&node);
+        if self.peers.conduct().is_kept_out(&node, is_configured) {
+            return self.turn_away(opened, Farewell::Banned, Refused::Banned, context);
+        }
         if !is_configured && MAX_LEAVING <= self.leaving(&sessions) {
             return self.turn_away(opened, Farewell::TooMany, self.too_many(), context);
         }
         let present = self.peers.get(&node);
         if let Some(present) = &present {
+            if is_configured {
+                present.configure();
+            }
             match self.judge(present, node, role) {
                 Verdict::Refuse => return self.turn_away(opened, Farewell::Duplicate, Refused::Duplicate, context),
                 Verdict::Replace => self.dismiss(present, Farewell::Duplicate, &sessions),
@@ -148,13 +154,14 @@ where
     fn evict(&self, key: &SessionKey, sessions: &Children<SessionKey>) {
         if let Some(peer) = self.peers.get(&key.node) {
             debug!(session = %key, "a stranger makes room for another");
-            self.peers.metrics().eviction("stranger");
+            self.peers.metrics().eviction("room");
             self.dismiss(&peer, Farewell::TooMany, sessions);
         }
     }
 
     fn judge(&self, present: &Peer, node: NodeId, newcomer: Role) -> Verdict {
-        let is_silent = 2 * self.config.ping < present.silent_for(self.clock.monotonic());
+        let ping = if self.peers.is_between_validators(present) { self.config.ping } else { self.config.keepalive };
+        let is_silent = 2 * ping < present.silent_for(self.clock.monotonic());
         judge(self.config.identity.node(), node, Present { role: present.role(), is_silent }, newcomer)
     }
 
@@ -163,8 +170,11 @@ where
         let seat = if let Origin::Door(seat) = origin { Some(seat) } else { None };
         let key = SessionKey { node: connection.peer, number: self.peers.next_number() };
         let (role, codec) = (connection.role, connection.codec);
-        let link = Link { role, remote, outbound: connection.outbound.clone() };
+        let link = Link { role, remote, codec, outbound: connection.outbound.clone() };
         let peer = Peer::new(key, link, self.peers.metrics().clone(), self.clock.monotonic());
+        if self.configured.has(&key.node) {
+            peer.configure();
+        }
         let parts = session::Parts {
             connection,
             seat,
@@ -211,11 +221,7 @@ where
     }
 
     fn dismiss(&self, present: &Peer, reason: Farewell, sessions: &Children<SessionKey>) {
-        if let Ok(goodbye) = self.peers.encode(wire::Message::Goodbye(Goodbye { reason })) {
-            // It may be broken; that is often why it is replaced.
-            let _ = present.send(&goodbye);
-        }
-        present.close();
+        self.peers.part(present, reason);
         sessions.stop(&present.key());
         self.forget(&present.key());
     }

@@ -35,6 +35,8 @@ pub enum Refused {
     Duplicate,
     #[error("there is no seat for one more than {limit} strangers")]
     TooMany { limit: usize },
+    #[error("the peer is banned")]
+    Banned,
     #[error("the tree is stopping")]
     Stopping,
     #[error(transparent)]

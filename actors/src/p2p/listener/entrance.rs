@@ -7,12 +7,14 @@ use tokio::{
     time::Instant,
 };
 use tracing::{debug, error, warn};
-use wire::{HandshakeError, Listener, Net};
+use wire::{HandshakeError, Listener, Net, Role};
 
 use super::{
     super::{
         Config, Peers,
+        conduct::Rudeness,
         gossip::{GossipMailbox, Opened, Origin},
+        stages::Stage,
     },
     seats::{Seat, Seats},
 };
@@ -53,6 +55,11 @@ impl<N: Net> Entrance<N> {
     }
 
     fn admit(&self, stream: N::Stream, from: SocketAddr, handshakes: &mut JoinSet<()>) {
+        if self.peers.is_banned_address(from.ip()) {
+            self.peers.metrics().dropped("banned");
+            debug!(%from, "connection dropped: its address is banned");
+            return;
+        }
         let seat = self.seats.take(from.ip());
         let (Some(seat), true) = (seat, handshakes.len() < self.config.max_handshakes) else {
             self.peers.metrics().dropped("connection");
@@ -64,7 +71,9 @@ impl<N: Net> Entrance<N> {
 
     async fn shake_hands(self, stream: N::Stream, from: SocketAddr, seat: Seat) {
         let began = Instant::now();
+        let staying = self.peers.stages().enter(Role::Acceptor, Stage::Handshake);
         let outcome = wire::accept(stream, &self.config.identity, &self.config.limits).await;
+        drop(staying);
         self.peers.metrics().handshake("inbound", began.elapsed(), &outcome);
         match outcome {
             Ok(connection) => {
@@ -75,8 +84,23 @@ impl<N: Net> Entrance<N> {
             }
             // That is us, looking whether the door is open.
             Err(HandshakeError::SelfConnection { .. }) => {}
-            Err(error) => debug!(%from, %error, "handshake failed"),
+            Err(error) => {
+                debug!(%from, %error, "handshake failed");
+                if let Some(rudeness) = rudeness(&error) {
+                    self.peers.was_rude(from.ip(), rudeness);
+                }
+            }
         }
+    }
+}
+
+/// What a failure tells of whoever came. Another chain, another version and a broken line are no misdeeds.
+fn rudeness(error: &HandshakeError) -> Option<Rudeness> {
+    use HandshakeError::{Forged, Late, Malformed, Reflected, TooManyBytes};
+    match error {
+        Late { .. } => Some(Rudeness::Late),
+        TooManyBytes { .. } | Malformed(_) | Reflected | Forged { .. } => Some(Rudeness::Nonsense),
+        _ => None,
     }
 }
 

@@ -1,21 +1,23 @@
-//! How many connections one IP address may have.
+//! How many connections one IP address may have; of IPv6, one /64, which is what one host has.
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use parking_lot::Mutex;
 
+use super::super::Culprit;
+
 /// Counts connections by address, from their handshake to the end of their session.
 #[derive(Clone, Debug)]
 pub(super) struct Seats {
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    taken: Arc<Mutex<HashMap<Culprit, usize>>>,
     max_per_ip: usize,
 }
 
 /// One connection's place. Dropping it frees the place.
 #[derive(Debug)]
 pub struct Seat {
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    ip: IpAddr,
+    taken: Arc<Mutex<HashMap<Culprit, usize>>>,
+    at: Culprit,
 }
 
 impl Seats {
@@ -25,23 +27,23 @@ impl Seats {
 
     /// A place for one more connection from `ip`, if there is one.
     pub fn take(&self, ip: IpAddr) -> Option<Seat> {
-        let mut taken = self.taken.lock();
-        let count = taken.entry(ip).or_default();
+        let (mut taken, at) = (self.taken.lock(), Culprit::at(ip));
+        let count = taken.entry(at).or_default();
         if self.max_per_ip <= *count {
             return None;
         }
         *count += 1;
-        Some(Seat { taken: self.taken.clone(), ip })
+        Some(Seat { taken: self.taken.clone(), at })
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut taken = self.taken.lock();
-        if let Some(count) = taken.get_mut(&self.ip) {
+        if let Some(count) = taken.get_mut(&self.at) {
             *count -= 1;
             if *count == 0 {
-                taken.remove(&self.ip);
+                taken.remove(&self.at);
             }
         }
     }
@@ -65,5 +67,13 @@ mod tests {
         assert!(seats.take(here).is_some());
         drop(second);
         assert!(seats.taken.lock().is_empty());
+    }
+
+    #[test]
+    fn all_addresses_of_one_ipv6_network_share_their_places() {
+        let seats = Seats::new(1);
+        let [here, next, there] = ["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"].map(|text| text.parse::<IpAddr>().ok());
+        let _taken = here.and_then(|ip| seats.take(ip));
+        assert!(next.is_some_and(|ip| seats.take(ip).is_none()) && there.is_some_and(|ip| seats.take(ip).is_some()));
     }
 }

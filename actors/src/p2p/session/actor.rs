@@ -10,13 +10,18 @@ use tokio::{
 };
 use tracing::info;
 use wire::{
-    Connection,
+    Connection, WriteError,
     message::{Farewell, Goodbye, Ping, Pong},
 };
 
 use super::{
-    super::{Config, Peer, PeerEvent, Peers, Routes, listener::Seat},
-    liveness::{Liveness, Verdict},
+    super::{
+        Config, Offence, Peer, PeerEvent, Peers, Routes,
+        listener::Seat,
+        stages::{Stage, Staying},
+    },
+    class::Meters,
+    liveness::{Liveness, Pace, Verdict},
     quota::Quotas,
     reader::{End, Reader},
 };
@@ -83,6 +88,8 @@ struct Session<S> {
     config: Arc<Config>,
     clock: Arc<dyn Clock>,
     quotas: Quotas,
+    /// From its last words on.
+    draining: Option<Staying>,
     _seat: Option<Seat>,
 }
 
@@ -124,8 +131,19 @@ where
 {
     fn new(parts: Parts<S>) -> Self {
         let Parts { connection, seat, peer, peers, routes, config, clock, quotas } = parts;
-        let liveness = Liveness::new(config.misses);
-        Self { connection: Some(connection), written: None, liveness, peer, peers, routes, config, clock, quotas, _seat: seat }
+        Self {
+            connection: Some(connection),
+            written: None,
+            liveness: Liveness::default(),
+            peer,
+            peers,
+            routes,
+            config,
+            clock,
+            quotas,
+            draining: None,
+            _seat: seat,
+        }
     }
 
     fn run(&mut self, connection: Connection<S>, context: &Context<Message>) {
@@ -139,16 +157,21 @@ where
             config: self.config.clone(),
             clock: self.clock.clone(),
             quota: self.quotas.session(),
+            meters: Meters::new(self.peers.has_seat(&self.peer)),
         };
         context.task("read", reader.run());
         let (done, written) = oneshot::channel();
         self.written = Some(written);
         let session = context.address().clone();
         context.task("write", async move {
-            let why = writer.run().await.map_or_else(|error| error.to_string(), |()| "closed by us".to_owned());
+            let end = match writer.run().await {
+                Ok(()) => End::Link("closed by us".to_owned()),
+                Err(WriteError::Stalled { limit }) => End::Slow(limit),
+                Err(error) => End::Link(error.to_string()),
+            };
             drop(done);
             // The lane of this message has room for reader and writer.
-            let _ = session.try_send(Message::Ended(End::Link(why)));
+            let _ = session.try_send(Message::Ended(end));
         });
     }
 
@@ -158,10 +181,23 @@ where
         }
     }
 
-    /// Sends a ping; false if the peer is gone.
+    /// A validator has to know at once that another one is gone; a link to anybody else is only kept open.
+    fn pace(&self) -> Pace {
+        let config = &self.config;
+        match self.peers.is_between_validators(&self.peer) {
+            true => Pace { every: config.ping, misses: config.misses },
+            false => Pace { every: config.keepalive.max(config.ping), misses: config.keepalive_misses },
+        }
+    }
+
+    /// Sends a ping if it is time; false if the peer is gone.
     fn ping(&mut self) -> bool {
         let sent_ms = self.clock.unix_ms();
-        let Verdict::Ping(nonce) = self.liveness.tick(self.clock.monotonic(), sent_ms) else { return false };
+        let nonce = match self.liveness.tick(self.pace(), self.clock.monotonic(), sent_ms) {
+            Verdict::Ping(nonce) => nonce,
+            Verdict::Wait => return true,
+            Verdict::Dead => return false,
+        };
         if let Ok(ping) = self.peers.encode(wire::Message::Ping(Ping { nonce, sent_ms })) {
             // Without room the link is closed, and the writer tells.
             let _ = self.peer.send(&ping);
@@ -177,13 +213,20 @@ where
     }
 
     async fn end(&mut self, end: &End, context: &mut Context<Message>) {
-        info!(peer = %self.peer.node(), reason = %end, "session ends");
+        if let End::Slow(limit) = end {
+            self.peers.offence(&self.peer.node(), Offence::Slow, format!("it took nothing for {limit:?}"));
+        }
+        match self.peer.left_for() {
+            Some(offence) => info!(peer = %self.peer.node(), reason = %end, offence, "session ends"),
+            None => info!(peer = %self.peer.node(), reason = %end, "session ends"),
+        }
         self.say_goodbye(end.farewell()).await;
         context.done();
     }
 
     /// Closes the link, after a last word if there is one, and waits until it is closed.
     async fn say_goodbye(&mut self, why: Option<Farewell>) {
+        self.draining = Some(self.peers.stages().enter(self.peer.role(), Stage::Draining));
         if let Some(reason) = why
             && let Ok(goodbye) = self.peers.encode(wire::Message::Goodbye(Goodbye { reason }))
         {

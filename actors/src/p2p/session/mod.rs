@@ -7,10 +7,13 @@
 //! | `Ended` | reader, writer | none; a goodbye if there is one to say, then the end               |
 //!
 //! The reader hands on what the peer says and the writer empties the lanes; both are tasks of this actor and end with it.
-//! What goes to consensus counts against a quota, large for validators; a session that exceeds it ends.
+//! What goes to consensus counts against a quota, large for validators; a session that exceeds it ends. Everything else counts
+//! against the limits of its class, in messages and in bytes: what exceeds them is dropped, and who exceeds them by far is left.
 //! What is lost on a crash: see [`super`].
 
 mod actor;
+mod bucket;
+mod class;
 mod liveness;
 mod quota;
 mod reader;

@@ -6,40 +6,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use primitives::{Address, limits::MAX_VALIDATORS};
 
+use super::bucket::{Bucket, Rate};
+
 /// Messages that one validator, or all strangers together, may say at once.
-const MAX_BURST: u32 = 2_048;
+const MAX_BURST: u64 = 2_048;
 /// Messages that one stranger may say at once: what is known of a height that took many rounds.
-const STRANGER_BURST: u32 = 1_024;
+const STRANGER_BURST: u64 = 1_024;
 /// Messages a second of all strangers together.
-const ALL_STRANGERS: u32 = 2_048;
-
-/// So many messages a second, and after silence so many at once.
-#[derive(Clone, Debug)]
-struct Bucket {
-    /// What one message takes.
-    cost: Duration,
-    /// How far ahead of the clock it may be used up.
-    depth: Duration,
-    /// Of the monotonic clock: when it is full again.
-    full_at: Duration,
-}
-
-impl Bucket {
-    fn new(per_second: u32, burst: u32) -> Self {
-        let cost = Duration::from_secs(1) / per_second;
-        Self { cost, depth: cost * burst, full_at: Duration::ZERO }
-    }
-
-    /// Takes one message out, if one is in.
-    fn take(&mut self, now: Duration) -> bool {
-        let full_at = self.full_at.max(now) + self.cost;
-        let has_one = full_at <= now + self.depth;
-        if has_one {
-            self.full_at = full_at;
-        }
-        has_one
-    }
-}
+const ALL_STRANGERS: u64 = 2_048;
 
 /// What validators and strangers may say. One for all sessions: a new session is no new quota.
 #[derive(Clone, Debug)]
@@ -54,11 +28,11 @@ struct Shared {
     all_strangers: Bucket,
 }
 
-/// What to do with a message for consensus.
+/// What to do with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Deliver,
-    /// All strangers together said too much.
+    /// All strangers together said too much for consensus, or this peer too much of a class.
     Drop,
     /// This peer said too much.
     Leave,
@@ -68,13 +42,14 @@ impl Quotas {
     /// Among so many validators. Each says a few messages a height, and all that is known of a height to a peer that asks; only
     /// the latter grows with the set.
     pub fn new(validators: usize) -> Self {
-        let validators = validators.min(MAX_VALIDATORS) as u32;
+        let validators = validators.min(MAX_VALIDATORS) as u64;
+        let bucket = |per_second, burst| Bucket::new(Rate { per_second, burst });
         let (validator, stranger) = (1_024 + 256 * validators, 64 + 16 * validators);
         Self(Arc::new(Mutex::new(Shared {
             by_validator: BTreeMap::new(),
-            validator: Bucket::new(validator, validator.min(MAX_BURST)),
-            stranger: Bucket::new(stranger, STRANGER_BURST),
-            all_strangers: Bucket::new(ALL_STRANGERS, MAX_BURST),
+            validator: bucket(validator, validator.min(MAX_BURST)),
+            stranger: bucket(stranger, STRANGER_BURST),
+            all_strangers: bucket(ALL_STRANGERS, MAX_BURST),
         })))
     }
 
@@ -104,10 +79,10 @@ impl Quota {
     pub fn judge(&mut self, validator: Option<Address>, now: Duration) -> Verdict {
         let mut shared = self.quotas.0.lock();
         if let Some(own) = validator.and_then(|validator| shared.of(validator)) {
-            return if own.take(now) { Verdict::Deliver } else { Verdict::Leave };
+            return if own.take(1, now) { Verdict::Deliver } else { Verdict::Leave };
         }
-        match self.as_stranger.take(now) {
-            true if shared.all_strangers.take(now) => Verdict::Deliver,
+        match self.as_stranger.take(1, now) {
+            true if shared.all_strangers.take(1, now) => Verdict::Deliver,
             true => Verdict::Drop,
             false => Verdict::Leave,
         }

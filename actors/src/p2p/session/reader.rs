@@ -5,20 +5,19 @@ use std::{sync::Arc, time::Duration};
 use primitives::Clock;
 use supervision::Address;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tracing::{debug, warn};
+use tracing::debug;
 use wire::{
     Inbound, InboundError, Message as Word, Received, ValidatorProof,
     message::{Farewell, Ping, Pong},
 };
 
 use super::{
-    super::{Config, Incoming, NoRoom, PartsMessage, Peer, PeerEvent, Peers, Route, Routes, StandingMessage, SyncMessage, trace},
+    super::{Config, Incoming, NoRoom, Offence, PartsMessage, Peer, PeerEvent, Peers, Route, Routes, StandingMessage, SyncMessage, trace},
     actor::Message,
+    class::{Class, Meters},
     quota::{Quota, Verdict},
 };
 
-/// Malformed frames after which a peer is left.
-const MAX_NONSENSE: u32 = 16;
 /// How long the session may take to hear of the end of its link.
 const END_LIMIT: Duration = Duration::from_secs(5);
 
@@ -33,17 +32,21 @@ pub(super) enum End {
     Nonsense(String),
     #[error("no room for its message of kind {0}; a new session begins with what is current")]
     Overflow(&'static str),
-    #[error("it says more to consensus than anybody honest: {0} was one too many")]
+    #[error("it says more than anybody honest: {0} was one too many")]
     Flood(&'static str),
+    #[error("we leave it: {0}")]
+    Cut(&'static str),
     #[error("the peer is silent")]
     Silent,
+    #[error("the socket took nothing for {0:?}")]
+    Slow(Duration),
 }
 
 impl End {
     /// What to tell the peer, if it still listens.
     pub fn farewell(&self) -> Option<Farewell> {
         match self {
-            Self::Link(_) | Self::Goodbye(_) => None,
+            Self::Link(_) | Self::Goodbye(_) | Self::Cut(_) | Self::Slow(_) => None,
             Self::Nonsense(_) => Some(Farewell::Nonsense),
             Self::Overflow(_) | Self::Flood(_) => Some(Farewell::Overflow),
             Self::Silent => Some(Farewell::Silent),
@@ -60,6 +63,7 @@ pub(super) struct Reader<S> {
     pub config: Arc<Config>,
     pub clock: Arc<dyn Clock>,
     pub quota: Quota,
+    pub meters: Meters,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
@@ -71,14 +75,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
     }
 
     async fn read(&mut self) -> End {
-        let (mut nonsense, mut unknown) = (0, 0);
+        let mut unknown = 0;
         loop {
             let next = self.inbound.next().await;
             self.peers.metrics().unknown(self.inbound.unknown() - unknown);
             unknown = self.inbound.unknown();
             let outcome = match next {
                 Ok(received) => self.hear(received),
-                Err(error) => self.complain(error, &mut nonsense),
+                Err(error) => self.complain(&error),
             };
             if let Err(end) = outcome {
                 return end;
@@ -86,29 +90,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
         }
     }
 
-    fn complain(&self, error: InboundError, nonsense: &mut u32) -> Result<(), End> {
+    fn complain(&self, error: &InboundError) -> Result<(), End> {
         if !error.is_misconduct() {
             return Err(End::Link(error.to_string()));
         }
         self.peers.metrics().dropped("nonsense");
-        *nonsense += 1;
-        debug!(peer = %self.peer.node(), %error, nonsense, "malformed frame");
-        if error.is_fatal() || MAX_NONSENSE <= *nonsense { Err(End::Nonsense(error.to_string())) } else { Ok(()) }
+        let offence = if error.is_fatal() { Offence::Broken } else { Offence::Malformed };
+        if self.peers.offence(&self.peer.node(), offence, error) { Err(End::Nonsense(error.to_string())) } else { Ok(()) }
     }
 
     fn hear(&mut self, received: Received) -> Result<(), End> {
+        if let Some(reason) = self.peer.left_for() {
+            return Err(End::Cut(reason));
+        }
         let (kind, now) = (received.message.kind(), self.clock.monotonic());
-        self.peer.heard(now);
+        self.peer.heard(received.bytes, now);
         self.peers.metrics().message(kind, "inbound");
-        let is_limited = is_for_consensus(&received.message);
-        match if is_limited { self.quota.judge(self.peer.validator(), now) } else { Verdict::Deliver } {
+        let class = Class::of(&received.message);
+        let verdict = match class {
+            Some(class) => self.meters.judge(class, received.bytes, self.peers.has_seat(&self.peer), now),
+            None if matches!(received.message, Word::Goodbye(_)) => Verdict::Deliver,
+            None => self.quota.judge(self.peer.validator(), now),
+        };
+        match verdict {
             Verdict::Deliver => trace::received(kind, received.traceparent.as_ref()).in_scope(|| self.route(kind, received.message)),
             Verdict::Drop => {
-                self.peers.metrics().dropped("strangers");
+                self.peers.metrics().dropped(class.map_or("strangers", Class::name));
                 Ok(())
             }
             Verdict::Leave => {
                 self.peers.metrics().dropped("flood");
+                self.peers.offence(&self.peer.node(), Offence::Flood, kind);
                 Err(End::Flood(kind))
             }
         }
@@ -169,8 +181,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
         let (node, validator) = (self.peer.node(), proof.validator.address());
         if !proof.holds_for(node, self.peers.domain()) {
             self.peers.metrics().signature_failure();
-            warn!(peer = %node, %validator, "the peer claims to speak for a validator and cannot prove it");
-            return Err(End::Nonsense(format!("its proof for validator {validator} does not hold")));
+            let reason = format!("its proof for validator {validator} does not hold");
+            self.peers.offence(&node, Offence::ForgedProof, &reason);
+            return Err(End::Nonsense(reason));
         }
         if !self.config.is_validator(&validator) {
             debug!(peer = %node, %validator, "the peer speaks for a key that is no validator's");
@@ -180,9 +193,4 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
         }
         Ok(())
     }
-}
-
-/// Whether it goes to the mailbox where a vote that finds no room ends a session.
-fn is_for_consensus(word: &Word) -> bool {
-    matches!(word, Word::Consensus(_) | Word::CurrentRequest(_) | Word::StandingRequest(_) | Word::Standing(_))
 }

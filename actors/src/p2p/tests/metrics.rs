@@ -54,6 +54,10 @@ async fn sessions_dials_handshakes_messages_and_forgeries_are_counted() {
     };
     assert_eq!(goodbye, Farewell::Nonsense);
     until(|| read("p2p_signature_failures_total", "") == Some(1.0), || "the forgery is counted".into()).await;
+    until(|| read("p2p_evictions_total", "forged_proof") == Some(1.0), || "the eviction is counted".into()).await;
+    assert_eq!(read("p2p_offences_total", "forged_proof"), Some(1.0));
+    assert_eq!(read("p2p_bans_total", "node"), Some(1.0));
+    until(|| read("p2p_sessions", "open") == Some(1.0) && read("p2p_sessions", "draining") == Some(0.0), || "the session is over".into()).await;
     writing.abort();
     one.stop().await;
     two.stop().await;

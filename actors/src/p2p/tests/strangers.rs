@@ -17,7 +17,7 @@ pub async fn dial(node: &Node, index: u16) -> Connection<TcpStream> {
 }
 
 /// The reason of the goodbye that ends this link.
-async fn farewell(inbound: &mut Inbound<TcpStream>) -> Farewell {
+pub async fn farewell(inbound: &mut Inbound<TcpStream>) -> Farewell {
     loop {
         if let Message::Goodbye(goodbye) = soon(inbound.next()).await.unwrap().message {
             return goodbye.reason;
@@ -99,22 +99,22 @@ async fn one_address_has_a_limited_number_of_connections() {
 }
 
 /// A node with a seat for one stranger, in a set of which validator 101 is all.
-fn with_one_seat(peers: &[u16]) -> Config {
+pub fn with_one_seat(peers: &[u16]) -> Config {
     let (address, public_key) = (key(101).address(), key(101).public_key());
     let validators = ValidatorSet::new(vec![Validator { address, public_key, power: 1 }]).unwrap();
-    Config { max_strangers: 1, validators: Some(validators), ping: Duration::from_secs(60), ..config(1, peers) }
+    Config { max_strangers: 1, validators: Some(validators), ping: Duration::from_secs(60), keepalive: Duration::from_secs(60), ..config(1, peers) }
 }
 
 /// A peer that says these messages, in one breath, and listens.
-struct Talker {
-    node: NodeId,
-    inbound: Inbound<TcpStream>,
+pub struct Talker {
+    pub node: NodeId,
+    pub inbound: Inbound<TcpStream>,
     _outbound: Outbound,
     _writing: JoinSet<()>,
 }
 
 impl Talker {
-    async fn dial(node: &Node, index: u16, messages: impl IntoIterator<Item = Message>) -> Self {
+    pub async fn dial(node: &Node, index: u16, messages: impl IntoIterator<Item = Message>) -> Self {
         let Connection { inbound, outbound, writer, .. } = dial(node, index).await;
         for message in messages {
             outbound.try_send(&Encoded::new(DOMAIN.chain_id, message, None).unwrap()).unwrap();
@@ -125,7 +125,7 @@ impl Talker {
     }
 
     /// One that proves to speak for this validator.
-    async fn validator(node: &Node, index: u16, validator: u16) -> Self {
+    pub async fn validator(node: &Node, index: u16, validator: u16) -> Self {
         let proof = ValidatorProof::new(&key(validator), &DOMAIN, identity(index).node());
         let talker = Self::dial(node, index, [Message::ValidatorProof(proof), current()]).await;
         until(|| node.peers.get(&talker.node).is_some() && 0 < count(&node.heard.other), || "the proof is judged".into()).await;
@@ -133,7 +133,7 @@ impl Talker {
         talker
     }
 
-    fn is_connected(&self, to: &Node) -> bool {
+    pub fn is_connected(&self, to: &Node) -> bool {
         to.peers.is_connected(&self.node)
     }
 }

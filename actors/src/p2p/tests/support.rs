@@ -132,6 +132,8 @@ pub fn config(index: u16, peers: &[u16]) -> Config {
     let listen = "127.0.0.1:0".parse().unwrap();
     Config {
         ping: Duration::from_millis(100),
+        keepalive: Duration::from_millis(100),
+        keepalive_misses: 3,
         self_dial: Duration::from_millis(50),
         ..Config::among_validators(identity(index), limits(), listen, peers, u64::from(index))
     }

@@ -71,12 +71,26 @@ fn peers() -> Value {
         "address": word(),
         "direction": one_of(&["inbound", "outbound"]),
         "validator": maybe(of("Address")),
+        "configured": flag(),
         "height": maybe(of("Number")),
         "rtt_ms": maybe(of("Number")),
+        "clock_offset_ms": maybe(integer()),
         "connected_seconds": of("Number"),
+        "queued_bytes": numbers(&["votes", "proposals", "transactions", "bulk"]),
+        "inbound": numbers(&["messages", "bytes"]),
+        "outbound": numbers(&["messages", "bytes"]),
         "score": integer(),
+        "score_parts": object(json!({ "latency": integer(), "usefulness": integer(), "uptime": integer(), "offences": integer() })),
+        "offences": { "type": "object", "additionalProperties": of("Number") },
     }));
-    object(json!({ "peers": list(peer) }))
+    let ban = object(json!({ "who": word(), "seconds_left": of("Number"), "reason": word(), "by_operator": flag(), "times": of("Number") }));
+    let limits = numbers(&["inbound", "outbound", "strangers", "max_strangers", "most_per_ip", "max_per_ip"]);
+    object(json!({ "peers": list(peer), "banned": list(ban), "limits": limits }))
+}
+
+fn numbers(names: &[&str]) -> Value {
+    let properties = names.iter().map(|name| ((*name).to_owned(), of("Number")));
+    object(Value::Object(properties.collect()))
 }
 
 fn health() -> Value {

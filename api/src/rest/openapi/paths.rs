@@ -32,7 +32,7 @@ pub(super) fn all() -> Value {
         "/v1/actors": { "get": actors() },
         "/v1/actors/{path}": { "get": actor() },
         "/v1/events": { "get": events() },
-        "/v1/peers": { "get": get("peers", "Who is connected; not on a public listener", page("Peers"), &[404, 503]) },
+        "/v1/peers": { "get": get("peers", "Who is connected, what is thought of them, and who is banned; not on a public listener", page("Peers"), &[404, 503]) },
         "/v1/openapi.json": { "get": get("openapi", "This document", ("The document", "application/json", json!({ "type": "object" })), &[]) },
     })
 }

@@ -1,6 +1,6 @@
 //! Rules of one host: what it hears and what it says.
 
-use primitives::{Address, B256, ConsensusMessage, Height, Round, Standing, VoteKind, genesis::ConsensusParameters};
+use primitives::{Address, B256, ConsensusMessage, Height, Round, Signed, Standing, VoteKind, genesis::ConsensusParameters};
 
 use super::{
     super::{testing::*, *},
@@ -37,6 +37,23 @@ fn early_messages_are_verified_before_they_are_kept_and_far_ones_say_that_we_are
     let far = ConsensusMessage::Vote(vote(2, VoteKind::Prevote, 9, 0, None));
     assert_eq!(hear(&mut host, far.clone()), [Action::Sync { height: Height(9) }]);
     assert!(hear(&mut host, far).is_empty(), "hints are rare");
+}
+
+#[test]
+fn only_who_passes_a_bad_signature_on_is_accused() {
+    let mut host = alone(ConsensusParameters::default());
+    let forged = |height| {
+        let signature = vote(3, VoteKind::Prevote, height, 0, None).signature;
+        ConsensusMessage::Vote(Signed { signature, ..vote(2, VoteKind::Prevote, height, 0, None) })
+    };
+    let good = |height| ConsensusMessage::Vote(vote(2, VoteKind::Prevote, height, 0, None));
+    let is_accused = |host: &mut Host, message| hear(host, message).iter().any(|action| matches!(action, Action::Misconduct { .. }));
+    // Of this height, of the next, and of one that is far away.
+    for height in [1, 2, 9] {
+        assert!(is_accused(&mut host, forged(height)), "height {height}");
+        assert!((0..3).all(|_| !is_accused(&mut host, good(height))), "the same vote thrice at height {height}");
+    }
+    assert!(!is_accused(&mut host, forged(0)), "what is over is not looked at");
 }
 
 #[test]
