@@ -7,9 +7,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     campaigns::{
-        Costs, Crowd, Crowds, FailingDisk, FuzzRpc, Hostile, KillAll, KillOne, KillRandom, Kind, Settings, Sweep, costs, crowds, disk, fuzz_rpc,
-        heights, hostile, kill_all, kill_one, kill_random, restore, sweep, throughput,
+        Costs, Crowd, Crowds, Cut, FailingDisk, FuzzRpc, Hostile, KillAll, KillOne, KillRandom, Kind, Partitions, Settings, Sweep, costs, crowds,
+        disk, fuzz_rpc, heights, hostile, kill_all, kill_one, kill_random, partitions, restore, sweep, throughput,
     },
+    fabric::Carrier,
     report::Report,
 };
 
@@ -177,6 +178,19 @@ enum Name {
         #[arg(long, value_name = "TEXT")]
         only: Option<String>,
     },
+    /// Validators that do not reach each other for a while: who goes on, and how fast all agree afterwards
+    Partitions {
+        #[arg(long, value_enum, value_delimiter = ',', default_values_t = Cut::EACH)]
+        cuts: Vec<Cut>,
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
+        /// Of each cut
+        #[arg(long, default_value_t = 8)]
+        seconds: u64,
+        /// What carries between them; the best that this machine has
+        #[arg(long, value_enum)]
+        carrier: Option<Carrier>,
+    },
     /// Simple transfers
     Load {
         /// Transfers a second
@@ -246,6 +260,10 @@ impl Campaign {
             Name::Hostile { seconds, accounts, only } => {
                 let length = Duration::from_secs(*seconds);
                 hostile(&settings, &Hostile { length, accounts: *accounts, only: only.clone() }).await
+            }
+            Name::Partitions { cuts, rounds, seconds, carrier } => {
+                let length = Duration::from_secs(*seconds);
+                partitions(&settings, &Partitions { cuts: cuts.clone(), rounds: *rounds, carrier: *carrier, length }).await
             }
             Name::Load { rate, seconds } => throughput(&settings, *rate, Duration::from_secs(*seconds)).await,
         }

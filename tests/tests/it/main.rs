@@ -15,6 +15,7 @@ mod load;
 mod losses;
 mod one_trace;
 mod overrides;
+mod partitions;
 mod past;
 mod rest;
 mod restarts;
