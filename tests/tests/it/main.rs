@@ -3,14 +3,17 @@
 
 mod actors;
 mod bad_input;
+mod calm;
 mod chaos;
 mod command_line;
+mod compose;
 mod disk;
 mod faces;
 mod faults;
 mod health;
 mod layering;
 mod light_client;
+mod listener;
 mod load;
 mod losses;
 mod one_trace;
