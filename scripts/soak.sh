@@ -18,15 +18,17 @@ fail() {
     exit 1
 }
 
-height() {
-    curl -sf --max-time 5 "$1/health" | jq -er .blockchain.height
+# The value of $2 in what $1 answers.
+ask() {
+    answer=$(curl -sf --max-time 5 "$1") || return 1
+    printf %s "$answer" | jq -er "$2"
 }
 
 # Sets lowest and highest of all nodes.
 look() {
     lowest='' highest=''
     for node in "$@"; do
-        at=$(height "$node") || fail "$node does not answer"
+        at=$(ask "$node/health" .blockchain.height) || fail "$node does not answer"
         [ -n "$lowest" ] && [ "$lowest" -le "$at" ] || lowest=$at
         [ -n "$highest" ] && [ "$highest" -ge "$at" ] || highest=$at
     done
@@ -47,7 +49,7 @@ while [ "$check" -le "$CHECKS" ]; do
     [ "$lowest" -gt "$before" ] || fail "no block in $INTERVAL s: still at $lowest"
     hash=''
     for node in "$@"; do
-        has=$(curl -sf --max-time 5 "$node/v1/blocks/$lowest" | jq -er .hash) || fail "$node has no block $lowest"
+        has=$(ask "$node/v1/blocks/$lowest" .hash) || fail "$node has no block $lowest"
         [ -z "$hash" ] || [ "$hash" = "$has" ] || fail "$node has $has at height $lowest, another has $hash"
         hash=$has
     done

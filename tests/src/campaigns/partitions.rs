@@ -1,6 +1,9 @@
 //! Validators that do not reach each other for a while: who goes on, who stands still, and how fast all agree afterwards.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -9,6 +12,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use super::{START_LIMIT, Settings, check, observe};
 use crate::{
     fabric::{Carrier, Fabric},
+    history::{Commit, History},
     network::Network,
     report::{Goal, Report},
     statistics::{ms, quantile},
@@ -26,8 +30,10 @@ const HEAL_GOAL: Duration = Duration::from_secs(5);
 const CALM: Duration = Duration::from_secs(1);
 /// Heights that everybody adds to what was the highest when the cut was over.
 const MORE: u64 = 2;
-/// How long a flapping network stays as it is.
+/// Milliseconds that a flapping network stays as it is.
 const FLAPS: std::ops::Range<u64> = 200..1_500;
+/// Milliseconds between two links that are reset.
+const RESETS: std::ops::Range<u64> = 100..600;
 
 /// Who does not hear whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -44,10 +50,12 @@ pub enum Cut {
     Flapping,
     /// Everybody is alone
     All,
+    /// One link after the other is reset, all the time; streams only
+    Resets,
 }
 
 impl Cut {
-    pub const EACH: [Self; 6] = [Self::Halves, Self::One, Self::OneWay, Self::Deaf, Self::Flapping, Self::All];
+    pub const EACH: [Self; 7] = [Self::Halves, Self::One, Self::OneWay, Self::Deaf, Self::Flapping, Self::All, Self::Resets];
 
     fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
@@ -60,6 +68,7 @@ impl Cut {
             Self::Halves | Self::All => 0,
             Self::One | Self::Deaf => order.len() - 1,
             Self::OneWay => order.len() - 2,
+            Self::Resets => order.len(),
             Self::Flapping => return None,
         };
         // Of two that do not both hear each other, each still has a quorum with the others; who of them keeps up is left open.
@@ -72,7 +81,7 @@ impl Cut {
         match self {
             Self::Halves | Self::All => order,
             Self::One | Self::Deaf => &order[order.len() - 1..],
-            Self::OneWay | Self::Flapping => &[],
+            Self::OneWay | Self::Flapping | Self::Resets => &[],
         }
     }
 
@@ -86,6 +95,7 @@ impl Cut {
             Self::Deaf => order[..last].iter().for_each(|other| fabric.block(*other, order[last])),
             Self::All => fabric.part(&order.chunks(1).collect::<Vec<_>>()),
             Self::Flapping => return flap(fabric, order, length, random).await,
+            Self::Resets => return reset(fabric, order, length, random).await,
         }
         tokio::time::sleep(length).await;
     }
@@ -98,6 +108,15 @@ async fn flap(fabric: &Fabric, order: &[usize], length: Duration, random: &mut S
         tokio::time::sleep(Duration::from_millis(random.random_range(FLAPS))).await;
         fabric.heal();
         tokio::time::sleep(Duration::from_millis(random.random_range(FLAPS))).await;
+    }
+}
+
+async fn reset(fabric: &Fabric, order: &[usize], length: Duration, random: &mut StdRng) {
+    let until = Instant::now() + length;
+    while Instant::now() < until {
+        let pair = random.random_range(0..order.len());
+        fabric.reset(order[pair], order[(pair + random.random_range(1..order.len())) % order.len()]);
+        tokio::time::sleep(Duration::from_millis(random.random_range(RESETS))).await;
     }
 }
 
@@ -135,8 +154,10 @@ pub async fn partitions(settings: &Settings, options: &Partitions) -> Result<Rep
     network.reach(1, START_LIMIT).await?;
     let observer = observe(&network, settings.seed).await?;
     observer.hears(network.validators.len(), START_LIMIT).await?;
+    // Packets know no streams.
+    let cuts: Vec<_> = options.cuts.iter().copied().filter(|cut| *cut != Cut::Resets || carrier == Carrier::Proxies).collect();
     let mut rounds = Vec::new();
-    for (number, cut) in (0..options.rounds).flat_map(|number| options.cuts.iter().map(move |cut| (number, *cut))) {
+    for (number, cut) in (0..options.rounds).flat_map(|number| cuts.iter().map(move |cut| (number, *cut))) {
         match round(cut, &mut network, &fabric, options.length, &mut random, &mut report).await {
             Ok(round) => rounds.push(round),
             Err(error) => {
@@ -145,7 +166,7 @@ pub async fn partitions(settings: &Settings, options: &Partitions) -> Result<Rep
             }
         }
     }
-    show(&options.cuts, &rounds, &mut report);
+    show(&cuts, &rounds, &mut report);
     check(&mut network, &observer, &mut report).await?;
     for validator in &network.validators {
         let failures = validator.metrics().await?.sum("p2p_signature_failures_total");
@@ -164,36 +185,38 @@ async fn round(cut: Cut, network: &mut Network, fabric: &Fabric, length: Duratio
     order.shuffle(random);
     let begun = Instant::now();
     cut.make(fabric, &order, length, random).await;
-    let ended = Instant::now();
-    let (highest, commits) = (network.history.highest(), network.history.len());
+    let (ended, highest, commits) = (Instant::now(), network.history.highest(), network.history.len());
     fabric.heal();
-    let decided = |validator: usize, from: Instant| network.history.moments(validator, from).iter().filter(|at| **at < ended).count() as u64;
-    for late in cut.unable(&order).iter().filter(|validator| decided(**validator, begun + GRACE) > 0) {
-        report.fail(format!("{}: validator {late} decided without a quorum", cut.name()));
-    }
-    let able = cut.able(&order).unwrap_or_default();
-    let meanwhile = able.iter().map(|validator| decided(*validator, begun)).min().unwrap_or_default();
-    if !able.is_empty() && meanwhile == 0 {
-        report.fail(format!("{}: validators {able:?} are a quorum and did not go on for {length:?}", cut.name()));
-    }
+    let meanwhile = judge(cut, &order, &network.history, begun..ended, report);
     // Whoever goes on does so; what counts is the next block of those who could not.
     let waiting = if cut.unable(&order).is_empty() { &order[..] } else { cut.unable(&order) };
-    let history = network.history.clone();
-    let is_next = |commit: &crate::history::Commit| ended <= commit.at && waiting.contains(&commit.validator);
-    let next = eventually("a block after the cut", HEAL_LIMIT, async || history.from(commits).into_iter().find(is_next)).await;
-    let next = match next {
-        Ok(next) => next.at,
-        Err(error) => {
-            // It says in what state everybody is.
-            network.reach(highest + 1, Duration::ZERO).await?;
-            return Err(error);
-        }
-    };
+    let next = first(&network.history, commits, |commit| ended <= commit.at && waiting.contains(&commit.validator)).await;
+    // This also says in what state everybody is, if there was none.
     network.reach(highest + MORE, HEAL_LIMIT).await?;
     let reached =
         |validator: usize| network.history.from(commits).into_iter().find(|commit| commit.validator == validator && highest + MORE <= commit.height);
-    let last = order.iter().filter_map(|validator| reached(*validator)).map(|commit| commit.at).max().unwrap_or_else(Instant::now);
-    Ok(Round { cut, meanwhile, next_block: next.duration_since(ended), agreement: last.saturating_duration_since(ended) })
+    let last = order.iter().filter_map(|validator| reached(*validator)).map(|commit| commit.at).max().unwrap_or(ended);
+    Ok(Round { cut, meanwhile, next_block: next?.duration_since(ended), agreement: last.duration_since(ended) })
+}
+
+/// Who decided something while the cut lasted, and who must not have. The heights that those added who could.
+fn judge(cut: Cut, order: &[usize], history: &History, cut_for: Range<Instant>, report: &mut Report) -> u64 {
+    let decided = |validator: usize, from: Instant| history.moments(validator, from).iter().filter(|at| **at < cut_for.end).count() as u64;
+    for late in cut.unable(order).iter().filter(|validator| decided(**validator, cut_for.start + GRACE) > 0) {
+        report.fail(format!("{}: validator {late} decided without a quorum", cut.name()));
+    }
+    let able = cut.able(order).unwrap_or_default();
+    let meanwhile = able.iter().map(|validator| decided(*validator, cut_for.start)).min().unwrap_or_default();
+    if !able.is_empty() && meanwhile == 0 {
+        report.fail(format!("{}: validators {able:?} are a quorum and did not go on", cut.name()));
+    }
+    meanwhile
+}
+
+/// When the first such commit was made, from number `index` on.
+async fn first(history: &History, index: usize, is_it: impl Fn(&Commit) -> bool) -> Result<Instant> {
+    let find = async || history.from(index).into_iter().find(&is_it);
+    Ok(eventually("a block after the cut", HEAL_LIMIT, find).await?.at)
 }
 
 fn show(cuts: &[Cut], rounds: &[Round], report: &mut Report) {

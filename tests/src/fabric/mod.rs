@@ -59,33 +59,9 @@ impl Fabric {
     /// Puts the validators of `network`, none of which may run yet, where they reach each other only through it.
     pub async fn between(network: &mut Network, carrier: Carrier, seed: u64) -> Result<Self> {
         let ways = Ways::new(Weather::default());
-        let validators = &mut network.validators;
         let lines = match carrier {
-            Carrier::Proxies => {
-                let ports: Vec<_> = validators.iter().map(|validator| validator.ports.p2p).collect();
-                let proxies = Proxies::start(&ports, &ways, seed).await?;
-                validators.iter_mut().for_each(|validator| meet(validator, &proxies.peers(validator.index)));
-                Lines::Proxies { _proxies: proxies }
-            }
-            Carrier::Packets => {
-                let ports: Vec<_> =
-                    validators.iter().map(|validator| (validator.ports.p2p, vec![validator.ports.rpc, validator.ports.metrics])).collect();
-                let packets = Packets::start(&ports, &ways, seed)?;
-                let at = |index: usize| SocketAddr::from((packets::address(index), ports[index].0));
-                for validator in validators.iter_mut() {
-                    let index = validator.index;
-                    let others: Vec<_> = (0..ports.len()).filter(|other| *other != index).map(|other| (other, at(other))).collect();
-                    meet(validator, &others);
-                    validator.set("p2p.listen", at(index));
-                    validator.run_by(vec![
-                        namespace::program()?.display().to_string(),
-                        "netns".into(),
-                        "exec".into(),
-                        packets.namespace(index).into(),
-                    ]);
-                }
-                Lines::Packets { _packets: packets }
-            }
+            Carrier::Proxies => proxies(&mut network.validators, &ways, seed).await?,
+            Carrier::Packets => packets(&mut network.validators, &ways, seed)?,
         };
         Ok(Self { ways, carrier, _lines: lines })
     }
@@ -121,6 +97,26 @@ impl Fabric {
     pub fn reset(&self, one: usize, other: usize) {
         self.ways.reset((one, other));
     }
+}
+
+async fn proxies(validators: &mut [Validator], ways: &Ways, seed: u64) -> Result<Lines> {
+    let ports: Vec<_> = validators.iter().map(|validator| validator.ports.p2p).collect();
+    let proxies = Proxies::start(&ports, ways, seed).await?;
+    validators.iter_mut().for_each(|validator| meet(validator, &proxies.peers(validator.index)));
+    Ok(Lines::Proxies { _proxies: proxies })
+}
+
+fn packets(validators: &mut [Validator], ways: &Ways, seed: u64) -> Result<Lines> {
+    let ports: Vec<_> = validators.iter().map(|validator| (validator.ports.p2p, vec![validator.ports.rpc, validator.ports.metrics])).collect();
+    let (packets, program) = (Packets::start(&ports, ways, seed)?, namespace::program()?);
+    let at = |index: usize| SocketAddr::from((packets::address(index), ports[index].0));
+    for (index, validator) in validators.iter_mut().enumerate() {
+        let others: Vec<_> = (0..ports.len()).filter(|other| *other != index).map(|other| (other, at(other))).collect();
+        meet(validator, &others);
+        validator.set("p2p.listen", at(index));
+        validator.run_by(vec![program.display().to_string(), "netns".to_owned(), "exec".to_owned(), packets.namespace(index).to_owned()]);
+    }
+    Ok(Lines::Packets { _packets: packets })
 }
 
 fn meet(validator: &mut Validator, others: &[(usize, SocketAddr)]) {
