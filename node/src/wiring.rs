@@ -315,7 +315,8 @@ fn connect(launch: &Launch, destinations: &Destinations, meter: &Meter, clock: A
     config.max_per_ip = launch.config.p2p.max_per_ip;
     config.validators = Some(launch.genesis.validators.clone());
     let listener = launch.listeners.p2p.try_clone().map_err(|error| Failure::runtime(format!("the P2P socket cannot be shared: {error}")))?;
-    let p2p = p2p::build(OpenedTcp::new(Tcp::VALIDATOR, listener), config, routes(destinations), meter, clock);
+    let net = OpenedTcp::new(Tcp::VALIDATOR, listener).map_err(|error| Failure::runtime(format!("the P2P socket has no address: {error}")))?;
+    let p2p = p2p::build(net, config, routes(destinations), meter, clock);
     if let Some(key) = &launch.validator_key {
         let proof = ValidatorProof::new(key, &domain, node);
         p2p.peers.introduce(proof).map_err(|error| Failure::runtime(error.to_string()))?;

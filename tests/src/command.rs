@@ -7,9 +7,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     campaigns::{
-        Costs, Crowd, Crowds, FailingDisk, FuzzRpc, Hostile, KillAll, KillOne, KillRandom, Kind, Settings, Sweep, costs, crowds, disk, fuzz_rpc,
-        heights, hostile, kill_all, kill_one, kill_random, restore, sweep, throughput,
+        Costs, Crowd, Crowds, Cut, FailingDisk, FuzzRpc, Hostile, KillAll, KillOne, KillRandom, Kind, Partitions, Settings, Soak, Sweep, Wan, costs,
+        crowds, disk, fuzz_rpc, heights, hostile, kill_all, kill_one, kill_random, leaks, partitions, restore, soak, sweep, throughput, wan,
     },
+    fabric::{Carrier, Weather},
     report::Report,
 };
 
@@ -34,7 +35,7 @@ struct Campaign {
     /// What random decisions grow from
     #[arg(long, global = true, default_value_t = 1)]
     seed: u64,
-    #[arg(long, global = true, default_value_t = 4)]
+    #[arg(long, global = true, visible_alias = "nodes", default_value_t = 4)]
     validators: usize,
     /// Shortest time between blocks, in milliseconds
     #[arg(long, global = true, value_name = "MS", default_value_t = 0)]
@@ -177,6 +178,52 @@ enum Name {
         #[arg(long, value_name = "TEXT")]
         only: Option<String>,
     },
+    /// Validators that do not reach each other for a while: who goes on, and how fast all agree afterwards
+    Partitions {
+        #[arg(long, value_enum, value_delimiter = ',', default_values_t = Cut::EACH)]
+        cuts: Vec<Cut>,
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
+        /// Of each cut
+        #[arg(long, default_value_t = 8)]
+        seconds: u64,
+        /// What carries between them; the best that this machine has
+        #[arg(long, value_enum)]
+        carrier: Option<Carrier>,
+    },
+    /// Validators half a world apart: 50 ms each way, one packet in a hundred lost
+    Wan {
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Each way
+        #[arg(long, value_name = "MS", default_value_t = 50)]
+        delay: u64,
+        /// On top of it, at most
+        #[arg(long, value_name = "MS", default_value_t = 0)]
+        jitter: u64,
+        /// Packets lost
+        #[arg(long, value_name = "PERCENT", default_value_t = 1.0)]
+        loss: f64,
+        /// In each direction between any two
+        #[arg(long, value_name = "BYTES")]
+        bytes_per_second: Option<u64>,
+        /// What carries between them; the best that this machine has
+        #[arg(long, value_enum)]
+        carrier: Option<Carrier>,
+    },
+    /// A network at rest, which must stay exactly as it is. At the usual pace unless another is set
+    Soak {
+        #[arg(long, default_value_t = 10)]
+        minutes: u64,
+        /// That everybody must add
+        #[arg(long, default_value_t = 100)]
+        blocks: u64,
+    },
+    /// Peers that come and go, properly or in the middle of everything: descriptors, actors and memory stay flat
+    Leaks {
+        #[arg(long, default_value_t = 1_000)]
+        connections: u32,
+    },
     /// Simple transfers
     Load {
         /// Transfers a second
@@ -247,6 +294,17 @@ impl Campaign {
                 let length = Duration::from_secs(*seconds);
                 hostile(&settings, &Hostile { length, accounts: *accounts, only: only.clone() }).await
             }
+            Name::Partitions { cuts, rounds, seconds, carrier } => {
+                let length = Duration::from_secs(*seconds);
+                partitions(&settings, &Partitions { cuts: cuts.clone(), rounds: *rounds, carrier: *carrier, length }).await
+            }
+            Name::Wan { seconds, delay, jitter, loss, bytes_per_second, carrier } => {
+                let (delay, jitter) = (Duration::from_millis(*delay), Duration::from_millis(*jitter));
+                let weather = Weather { delay, jitter, loss: loss / 100.0, bytes_per_second: *bytes_per_second, is_blocked: false };
+                wan(&settings, Wan { length: Duration::from_secs(*seconds), carrier: *carrier, weather }).await
+            }
+            Name::Soak { minutes, blocks } => soak(&settings, Soak { length: Duration::from_secs(60 * minutes), blocks: *blocks }).await,
+            Name::Leaks { connections } => leaks(&settings, *connections).await,
             Name::Load { rate, seconds } => throughput(&settings, *rate, Duration::from_secs(*seconds)).await,
         }
     }

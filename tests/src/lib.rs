@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   Network ---- processes, SIGKILL, their logs ----> History      which block, on whom, when
+//!   Fabric ----- the network between them, with weather
 //!   Load ------- transfers, acknowledgements -------> History      what became final
 //!   Observer --- a peer without a vote -------------> every vote and proposal that was heard, held against each other
 //!   fuzz ------- what nobody should send ---------> whether each answer is by the book
@@ -14,6 +15,7 @@
 pub mod campaigns;
 pub mod command;
 mod disk;
+mod fabric;
 mod failing_sync;
 mod free_ports;
 mod fuzz;
@@ -30,6 +32,7 @@ mod wait;
 
 use node::figures::{statistics, table};
 
+pub use fabric::{Carrier, Fabric, Weather};
 pub use history::{Commit, History};
 pub use load::{Load, LoadReport};
 pub use network::{Further, Network, Plan};

@@ -1,6 +1,8 @@
 //! One validator as a process, whose log is read while it runs.
 
 use std::{
+    ffi::OsStr,
+    fmt::Display,
     fs::File,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
@@ -38,6 +40,8 @@ pub struct Validator {
     pub disk: Option<SmallDisk>,
     metrics: Client,
     program: PathBuf,
+    /// What runs the program, with its arguments; nothing: we do.
+    runner: Vec<String>,
     settings: Vec<String>,
     history: History,
     life: Option<Life>,
@@ -54,14 +58,26 @@ impl Validator {
         let client = |port: u16| Client::new(&format!("http://127.0.0.1:{port}")).map_err(|failure| anyhow::anyhow!("{failure}"));
         let (name, home, program, settings) = (node::network::name(index), home.to_owned(), plan.program.clone(), plan.settings.clone());
         let (client, metrics) = (client(ports.rpc)?, client(ports.metrics)?);
-        Ok(Self { index, name, home, address, ports, client, disk: None, metrics, program, settings, history: history.clone(), life: None })
+        let (runner, history) = (Vec::new(), history.clone());
+        Ok(Self { index, name, home, address, ports, client, disk: None, metrics, program, runner, settings, history, life: None })
+    }
+
+    /// A key of its configuration, for all its lives from now on.
+    pub fn set(&mut self, key: &str, value: impl Display) {
+        self.settings.push(format!("{key}={value}"));
+    }
+
+    /// Has another program run it from now on, which becomes the validator.
+    pub fn run_by(&mut self, runner: Vec<String>) {
+        self.runner = runner;
     }
 
     /// Starts the process. Its log goes on in the same file.
     pub fn start(&mut self) -> Result<()> {
         anyhow::ensure!(self.life.is_none(), "{} runs already", self.name);
-        let mut command = Command::new(&self.program);
-        command.args(["start", "--home"]).arg(&self.home).env_clear().env("HOME", "/nonexistent");
+        let mut words = self.runner.iter().map(OsStr::new).chain([self.program.as_os_str()]);
+        let mut command = Command::new(words.next().context("a program")?);
+        command.args(words).args(["start", "--home"]).arg(&self.home).env_clear().env("HOME", "/nonexistent");
         for setting in &self.settings {
             command.args(["--set", setting]);
         }

@@ -11,11 +11,15 @@ mod hostile;
 mod kill_all;
 mod kill_one;
 mod kill_random;
+mod leaks;
+mod partitions;
 mod restore;
+mod soak;
 mod strike;
 mod sweep;
 mod throughput;
 mod trial;
+mod wan;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -41,9 +45,13 @@ pub use kill_all::{KillAll, kill_all};
 pub use kill_one::{KillOne, kill_one};
 pub use kill_random::{KillRandom, kill_random};
 pub use kind::Kind;
+pub use leaks::leaks;
+pub use partitions::{Cut, Partitions, partitions};
 pub use restore::restore;
+pub use soak::{Soak, soak};
 pub use sweep::{Sweep, sweep};
 pub use throughput::throughput;
+pub use wan::{Wan, wan};
 
 /// How long a network may take to its first block, or a restarted one to its next.
 const START_LIMIT: Duration = Duration::from_secs(60);

@@ -3,18 +3,22 @@
 
 mod actors;
 mod bad_input;
+mod calm;
 mod chaos;
 mod command_line;
+mod compose;
 mod disk;
 mod faces;
 mod faults;
 mod health;
 mod layering;
 mod light_client;
+mod listener;
 mod load;
 mod losses;
 mod one_trace;
 mod overrides;
+mod partitions;
 mod past;
 mod rest;
 mod restarts;

@@ -1,6 +1,6 @@
 //! Its life: binds, accepts, and looks from outside whether it does.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use supervision::{Actor, Address, ChildSpec, Context, Fault, Incarnation, MailboxLimits};
 use tokio::time::timeout;
@@ -22,7 +22,8 @@ enum Message {
     Probe,
     /// What a look at our own door showed, and whose look it was.
     Probed(Incarnation, Result<(), String>),
-    Ended,
+    /// The socket accepts no more.
+    Ended(io::Error),
 }
 
 impl supervision::Message for Message {
@@ -30,7 +31,7 @@ impl supervision::Message for Message {
         match self {
             Self::Probe => "Probe",
             Self::Probed(..) => "Probed",
-            Self::Ended => "Ended",
+            Self::Ended(_) => "Ended",
         }
     }
 }
@@ -68,9 +69,9 @@ impl<N: Net> Actor for Listener<N> {
         info!(%address, "listening for peers");
         let (entrance, own) = (self.entrance.clone(), context.address().clone());
         context.task("accept", async move {
-            entrance.run(listener).await;
-            // It runs for ever; this is for the day when it does not.
-            let _ = own.try_send(Message::Ended);
+            let error = entrance.run(listener).await;
+            // There is room for this one and a look.
+            let _ = own.try_send(Message::Ended(error));
         });
         context.every(config.self_dial, || Message::Probe).detach();
         Ok(())
@@ -83,7 +84,7 @@ impl<N: Net> Actor for Listener<N> {
             Message::Probed(by, _) if by != context.incarnation() => {}
             Message::Probed(_, Ok(())) => self.found_open(),
             Message::Probed(_, Err(reason)) => return self.found_shut(&reason),
-            Message::Ended => return Err(Fault::new("the loop that accepts has ended")),
+            Message::Ended(error) => return Err(self.stopped(&format!("its socket accepts no more: {error}"))),
         }
         Ok(())
     }
@@ -115,8 +116,13 @@ impl<N: Net> Listener<N> {
         if self.failed_probes < MAX_FAILED_PROBES {
             return Ok(());
         }
+        Err(self.stopped(&format!("this node does not reach its own door: {reason}")))
+    }
+
+    fn stopped(&self, reason: &str) -> Fault {
+        self.door.probed(false);
         error!(reason, "P2P server stopped unexpectedly");
-        Err(Fault::new(format!("this node does not reach its own door: {reason}")))
+        Fault::new(reason)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Accepts connections and makes strangers prove who they are.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     task::{JoinError, JoinSet},
@@ -37,13 +37,15 @@ impl<N: Net> Clone for Entrance<N> {
 }
 
 impl<N: Net> Entrance<N> {
-    /// Accepts for ever. Handshakes under way end with it.
-    pub async fn run(self, listener: N::Listener) {
+    /// Accepts until the socket does not listen any more, which nobody has asked for. Handshakes under way end with it.
+    pub async fn run(self, listener: N::Listener) -> io::Error {
         let mut handshakes = JoinSet::new();
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, from)) => self.admit(stream, from, &mut handshakes),
+                    // What accept(2) says of a socket that was shut down: no wait will mend it.
+                    Err(error) if error.kind() == io::ErrorKind::InvalidInput => return error,
                     Err(error) => {
                         warn!(%error, "cannot accept a connection");
                         tokio::time::sleep(PAUSE).await;

@@ -1,0 +1,32 @@
+//! A network at rest, and one whose peers come and go. The long forms are campaigns: `tests campaign soak`, `tests campaign leaks`.
+
+use std::{path::PathBuf, time::Duration};
+
+use tests::campaigns::{Settings, Soak, leaks, soak};
+
+fn settings(validators: usize) -> Settings {
+    Settings {
+        program: PathBuf::from(env!("CARGO_BIN_EXE_axolotl-under-test")),
+        validators,
+        // Ports come from it, and all tests run at once.
+        seed: rand::random(),
+        block_interval: Duration::from_millis(50),
+        empty_block_interval: Duration::from_millis(50),
+        settings: Vec::new(),
+        keep: false,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn soak_two_nodes() {
+    let report = soak(&settings(2), Soak { length: Duration::from_secs(4), blocks: 100 }).await.unwrap();
+    println!("{}", report.table());
+    assert_eq!(report.failures(), [] as [String; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn peers_that_come_and_go_in_the_middle_of_everything_leave_nothing_behind() {
+    let report = leaks(&settings(1), 100).await.unwrap();
+    println!("{}", report.table());
+    assert_eq!(report.failures(), [] as [String; 0]);
+}
