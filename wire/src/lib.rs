@@ -30,6 +30,8 @@ mod octets;
 mod outbound;
 mod proof;
 mod queues;
+#[cfg(test)]
+mod samples;
 mod tls;
 mod trace;
 
