@@ -102,7 +102,7 @@ fn shown(page: &str) -> &str {
 /// The samples as the page shows them.
 fn written() -> String {
     let [dialler, acceptor] = hellos();
-    let proof = dialler.prove(&acceptor, &EXPORTER, &identity(2));
+    let proof = dialler.prove(&acceptor, &EXPORTER, &identity(2), 5);
     let mut text = format!("```\nhello    {}\nproof    {}\n```\n", hex(&dialler.encode()), hex(&proof));
     for (number, message) in messages().into_iter().enumerate() {
         // The first with a trace, to show where it stands.
