@@ -24,11 +24,11 @@ struct Inner {
 impl Identity {
     /// `key` is the node key, which is not the validator key. The certificate is made here and thrown away with it.
     pub fn new(key: SecretKey, domain: Domain) -> Result<Self, TlsSetupError> {
-        Self::with_certificate(key, domain, Certificate::throw_away()?)
+        Self::with_certificate(key, domain, &Certificate::throw_away()?)
     }
 
     /// The same with the operator's own certificate, which other nodes do not look at.
-    pub fn with_certificate(key: SecretKey, domain: Domain, certificate: Certificate) -> Result<Self, TlsSetupError> {
+    pub fn with_certificate(key: SecretKey, domain: Domain, certificate: &Certificate) -> Result<Self, TlsSetupError> {
         let (public_key, tls) = (key.public_key(), Tls::new(certificate)?);
         Ok(Self(Arc::new(Inner { key, public_key, domain, tls })))
     }

@@ -35,12 +35,12 @@ pub struct TlsSetupError(pub(crate) String);
 
 impl Tls {
     /// Shows `certificate` to whoever comes.
-    pub fn new(certificate: Certificate) -> Result<Self, TlsSetupError> {
+    pub fn new(certificate: &Certificate) -> Result<Self, TlsSetupError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let Certificate { chain, key } = certificate;
         let server = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[&TLS13])
-            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
+            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain.clone(), key.clone_key()));
         let client = ClientConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[&TLS13])
             .map(|builder| builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider))).with_no_client_auth());

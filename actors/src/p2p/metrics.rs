@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use opentelemetry::{
     KeyValue,
-    metrics::{Counter, Histogram, Meter},
+    metrics::{Counter, Gauge, Histogram, Meter},
 };
 use wire::HandshakeError;
 
@@ -16,6 +16,7 @@ pub(super) struct P2pMetrics {
     dropped: Counter<u64>,
     evictions: Counter<u64>,
     signature_failures: Counter<u64>,
+    stamp_bits: Gauge<u64>,
 }
 
 impl P2pMetrics {
@@ -36,6 +37,7 @@ impl P2pMetrics {
             dropped: counter("p2p_dropped_total", "Messages of peers that were not taken, by kind or reason."),
             evictions: counter("p2p_evictions_total", "Sessions that ended to make room for others, by who they were with."),
             signature_failures,
+            stamp_bits: meter.u64_gauge("p2p_stamp_bits").with_description("Work that is demanded of strangers who come, in bits.").build(),
         }
     }
 
@@ -69,6 +71,10 @@ impl P2pMetrics {
 
     pub fn eviction(&self, who: &'static str) {
         self.evictions.add(1, &[KeyValue::new("who", who)]);
+    }
+
+    pub fn stamp_bits(&self, bits: u8) {
+        self.stamp_bits.record(bits.into(), &[]);
     }
 
     pub fn signature_failure(&self) {

@@ -28,6 +28,7 @@
 
 mod config;
 pub mod dialer;
+mod exempt;
 pub mod gossip;
 pub mod listener;
 mod metered;
@@ -37,6 +38,7 @@ mod peers;
 mod routes;
 mod say;
 pub mod session;
+mod tap;
 mod trace;
 
 #[cfg(test)]
@@ -54,6 +56,7 @@ pub use listener::Door;
 pub use peer::{Peer, SessionKey};
 pub use peers::Peers;
 pub use routes::{Incoming, NoRoom, PartsMessage, PeerEvent, Route, Routes, StandingMessage, SyncMessage, to};
+pub use tap::{MALFORMED, Tap, Wanted};
 
 /// The part of the tree that talks to peers, before it is started.
 pub struct P2p {
@@ -72,7 +75,8 @@ pub const CHILDREN: [&str; 3] = [gossip::NAME, listener::NAME, dialer::NAME];
 pub fn build<N: Net>(net: N, config: Config, routes: Routes, meter: &Meter, clock: Arc<dyn Clock>) -> P2p {
     let (config, net) = (Arc::new(config), metered::Metered::new(net, meter));
     let metrics = metrics::P2pMetrics::new(meter);
-    let peers = Peers::new(*config.identity.domain(), metrics, meter);
+    let peers = Peers::new(*config.identity.domain(), metrics, meter, tap::Tap::new(clock.clone()));
+    peers.exempt().configure(&config.peers);
     let door = Door::default();
     let gossip = gossip::GossipMailbox::new(config.max_sessions());
     let children = vec![

@@ -13,7 +13,7 @@ use parking_lot::RwLock;
 use primitives::{Domain, NodeId};
 use wire::{Encoded, Lane, Message, Role, SendError, TooLarge, ValidatorProof};
 
-use super::{Peer, SessionKey, metrics::P2pMetrics, trace};
+use super::{Peer, SessionKey, Tap, exempt::Exempt, metrics::P2pMetrics, trace};
 
 /// Everybody who is connected. Cheap to clone, good through every restart; sending never waits.
 #[derive(Clone)]
@@ -25,14 +25,23 @@ struct Directory {
     /// Our own proof, for those who come.
     proof: RwLock<Option<Encoded>>,
     metrics: Arc<P2pMetrics>,
+    exempt: Exempt,
+    tap: Tap,
     /// Number of the latest session.
     numbers: AtomicU64,
 }
 
 impl Peers {
-    pub(super) fn new(domain: Domain, metrics: P2pMetrics, meter: &Meter) -> Self {
-        let directory =
-            Directory { domain, live: RwLock::default(), proof: RwLock::default(), metrics: Arc::new(metrics), numbers: AtomicU64::new(0) };
+    pub(super) fn new(domain: Domain, metrics: P2pMetrics, meter: &Meter, tap: Tap) -> Self {
+        let directory = Directory {
+            domain,
+            live: RwLock::default(),
+            proof: RwLock::default(),
+            metrics: Arc::new(metrics),
+            exempt: Exempt::default(),
+            tap,
+            numbers: AtomicU64::new(0),
+        };
         let peers = Self(Arc::new(directory));
         peers.observe(meter);
         peers
@@ -79,6 +88,15 @@ impl Peers {
         let mut offsets: Vec<i64> = self.0.live.read().values().filter_map(Peer::clock_offset_ms).collect();
         offsets.sort_unstable();
         offsets.get(offsets.len() / 2).copied()
+    }
+
+    /// For a look at what is said.
+    pub fn tap(&self) -> &Tap {
+        &self.0.tap
+    }
+
+    pub(super) fn exempt(&self) -> &Exempt {
+        &self.0.exempt
     }
 
     pub(super) fn proof(&self) -> Option<Encoded> {

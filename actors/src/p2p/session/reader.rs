@@ -7,12 +7,16 @@ use supervision::Address;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::{debug, warn};
 use wire::{
-    Inbound, InboundError, Message as Word, Received, ValidatorProof,
+    Encoded, Inbound, InboundError, Message as Word, Received, ValidatorProof,
     message::{Farewell, Ping, Pong},
 };
 
 use super::{
-    super::{Config, Incoming, NoRoom, PartsMessage, Peer, PeerEvent, Peers, Route, Routes, StandingMessage, SyncMessage, trace},
+    super::{
+        Config, Incoming, NoRoom, PartsMessage, Peer, PeerEvent, Peers, Route, Routes, StandingMessage, SyncMessage,
+        tap::{Content, Frame, MALFORMED},
+        trace,
+    },
     actor::Message,
     quota::{Quota, Verdict},
 };
@@ -92,6 +96,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
         }
         self.peers.metrics().dropped("nonsense");
         *nonsense += 1;
+        if self.peers.tap().is_open() {
+            let content = Content::Unreadable(error.to_string());
+            self.peers.tap().note(self.peer.key(), Frame { direction: "inbound", kind: MALFORMED, lane: None, bytes: 0, content });
+        }
         debug!(peer = %self.peer.node(), %error, nonsense, "malformed frame");
         if error.is_fatal() || MAX_NONSENSE <= *nonsense { Err(End::Nonsense(error.to_string())) } else { Ok(()) }
     }
@@ -100,6 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
         let (kind, now) = (received.message.kind(), self.clock.monotonic());
         self.peer.heard(now);
         self.peers.metrics().message(kind, "inbound");
+        self.tap(&received);
         let is_limited = is_for_consensus(&received.message);
         match if is_limited { self.quota.judge(self.peer.validator(), now) } else { Verdict::Deliver } {
             Verdict::Deliver => trace::received(kind, received.traceparent.as_ref()).in_scope(|| self.route(kind, received.message)),
@@ -111,6 +120,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
                 self.peers.metrics().dropped("flood");
                 Err(End::Flood(kind))
             }
+        }
+    }
+
+    fn tap(&self, received: &Received) {
+        let tap = self.peers.tap();
+        if tap.is_open() {
+            let message = &received.message;
+            let whole = tap.is_whole().then(|| Encoded::new(self.peers.domain().chain_id, message.clone(), received.traceparent.clone()));
+            let content = whole.and_then(Result::ok).map_or(Content::None, Content::Whole);
+            let (kind, lane) = (message.kind(), Some(message.lane().name()));
+            tap.note(self.peer.key(), Frame { direction: "inbound", kind, lane, bytes: received.bytes, content });
         }
     }
 
@@ -176,6 +196,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
             debug!(peer = %node, %validator, "the peer speaks for a key that is no validator's");
         } else if self.peer.prove(validator) {
             debug!(peer = %node, %validator, "the peer speaks for a validator");
+            if self.config.validators.is_some() {
+                self.peers.exempt().proved(validator, node);
+            }
             (self.routes.events)(PeerEvent::Validator(self.peer.clone()));
         }
         Ok(())

@@ -4,5 +4,6 @@
 mod links;
 mod metrics;
 mod recovery;
+mod stamps;
 mod strangers;
 mod support;
