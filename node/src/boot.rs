@@ -77,7 +77,8 @@ impl Node {
         let running = tree.start().await;
         snapshots.store(Some(Arc::new(running.snapshots())));
         events.store(Some(Arc::new(running.events())));
-        let admin_door = AdminDoor::open(launch.listeners.admin, token, Desk::of(&running, launch.config.chaos.enabled), place)?;
+        let admin_door =
+            AdminDoor::open(launch.listeners.admin, token, Desk::of(&running, launch.config.chaos.enabled, seen.peers.tap().clone()), place)?;
         Ok(Self { name, home, running, lock, metrics, metrics_door, admin_door, closed, halted, grace, seen })
     }
 

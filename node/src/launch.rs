@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc};
 
 use primitives::{Genesis, NodeId, SecretKey};
 
+use wire::Certificate;
+
 use crate::{
+    certificate,
     config::{Config, Origin, Override, Resolved, Setting, Sources, Value, resolve},
     exit::{ExitCode, Failure},
     genesis_file,
@@ -28,6 +31,8 @@ pub struct Launch {
     pub node_key: SecretKey,
     /// None: the node follows and never votes.
     pub validator_key: Option<SecretKey>,
+    /// The operator's own for the P2P listener.
+    pub certificate: Option<Certificate>,
     pub listeners: Listeners,
 }
 
@@ -86,13 +91,14 @@ pub(crate) fn open(
         let failure = Failure::config("the validator key is also the node key").at(home.validator_key_file().display().to_string());
         return Err(failure.remedy("make a node key of its own: move keys/node.key away and run `axolotl keys new --node`"));
     }
+    let certificate = resolved.config.p2p.certificate.as_ref().map(|files| certificate::load(home.root(), files)).transpose()?;
     home.refuse_if_held()?;
     let listeners = match listeners {
         Some(listeners) => listeners,
         None => Listeners::open(&name, &resolved.config)?,
     };
     let Resolved { config, settings } = resolved;
-    Ok(Launch { name, home, genesis: Arc::new(genesis), config, settings, node_key, validator_key, listeners })
+    Ok(Launch { name, home, genesis: Arc::new(genesis), config, settings, node_key, validator_key, certificate, listeners })
 }
 
 /// The configuration of `home` with the ports that were `found` free and what the command line says.

@@ -15,6 +15,7 @@
 
 pub mod admin;
 pub mod boot;
+mod certificate;
 pub mod chaos;
 pub mod cli;
 pub mod client;

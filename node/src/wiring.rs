@@ -298,7 +298,11 @@ impl Wiring {
 /// The part that talks to peers; a validator introduces itself.
 fn connect(launch: &Launch, destinations: &Destinations, meter: &Meter, clock: Arc<dyn Clock>) -> Result<P2p, Failure> {
     let domain = launch.genesis.domain();
-    let identity = Identity::new(launch.node_key.clone(), domain).map_err(|error| Failure::runtime(format!("TLS cannot be set up: {error}")))?;
+    let identity = match &launch.certificate {
+        Some(certificate) => Identity::with_certificate(launch.node_key.clone(), domain, certificate),
+        None => Identity::new(launch.node_key.clone(), domain),
+    };
+    let identity = identity.map_err(|error| Failure::runtime(format!("TLS cannot be set up: {error}")))?;
     let node = identity.node();
     let mut codecs = vec![Codec::Msgpack];
     if launch.config.offers_json(launch.genesis.network_kind) {
@@ -313,6 +317,7 @@ fn connect(launch: &Launch, destinations: &Destinations, meter: &Meter, clock: A
     config.keepalive = launch.config.p2p.keepalive;
     config.max_strangers = launch.config.p2p.max_inbound;
     config.max_per_ip = launch.config.p2p.max_per_ip;
+    config.stamp_bits = launch.config.p2p.pow_bits;
     config.validators = Some(launch.genesis.validators.clone());
     let listener = launch.listeners.p2p.try_clone().map_err(|error| Failure::runtime(format!("the P2P socket cannot be shared: {error}")))?;
     let net = OpenedTcp::new(Tcp::VALIDATOR, listener).map_err(|error| Failure::runtime(format!("the P2P socket has no address: {error}")))?;

@@ -8,6 +8,7 @@ use crate::{
     Codec, HandshakeError, Identity, Limits, Role,
     handshake::{self, Proved},
     inbound::Inbound,
+    introduction::Demand,
     outbound::{Outbound, Writer},
 };
 
@@ -40,7 +41,15 @@ pub async fn accept<S>(stream: S, identity: &Identity, limits: &Limits) -> Resul
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let proved = handshake::accept(stream, identity, limits).await?;
+    accept_for_work(stream, identity, limits, &|_| 0).await
+}
+
+/// The same, for those only who do the work that `demand` says; of more than [`MAX_STAMP_BITS`](crate::MAX_STAMP_BITS) bits nobody does.
+pub async fn accept_for_work<S>(stream: S, identity: &Identity, limits: &Limits, demand: Demand<'_>) -> Result<Connection<S>, HandshakeError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let proved = handshake::accept(stream, identity, limits, demand).await?;
     Ok(open(proved, Role::Acceptor, identity, limits))
 }
 

@@ -5,9 +5,8 @@
 use std::{fmt, future::Future, io, time::Duration};
 
 use primitives::{B256, NodeId, PublicKey};
-use rand::TryRngCore;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async_with_config, client_async_with_config,
@@ -23,7 +22,7 @@ use tokio_tungstenite::{
 use crate::{
     Codec, Identity, Limits,
     allowance::{Metered, UsedUp},
-    hello::{HELLO_BYTES, Hello, PROOF_BYTES, Role},
+    introduction::{Demand, Side, introduce},
     tls,
 };
 
@@ -63,8 +62,15 @@ pub enum HandshakeError {
     Reflected,
     #[error("the connection leads back to this node, {node}")]
     SelfConnection { node: NodeId },
-    #[error("the peer claims to be node {node} and cannot prove it on this connection")]
+    #[error(
+        "the peer claims to be node {node} and cannot prove it on this connection: most likely a proxy between us ends TLS, unless \
+         somebody poses as that node; let the proxy pass TCP through to the P2P port as it is"
+    )]
     Forged { node: NodeId },
+    #[error("node {node} has not done the {bits} bits of work that were demanded")]
+    Unstamped { node: NodeId, bits: u8 },
+    #[error("the peer demands {bits} bits of work; this node does at most {max}")]
+    TooMuchWork { bits: u8, max: u8 },
     #[error("no codec in common: the peer offers {theirs:?}, this node has {ours:?}")]
     NoCodec { ours: String, theirs: String },
     #[error("the WebSocket upgrade failed: {0}")]
@@ -103,12 +109,14 @@ impl HandshakeError {
             Self::Reflected => "reflected",
             Self::SelfConnection { .. } => "self",
             Self::Forged { .. } => "forged",
+            Self::Unstamped { .. } => "unstamped",
+            Self::TooMuchWork { .. } => "too_much_work",
             Self::NoCodec { .. } => "no_codec",
             Self::Upgrade(_) => "upgrade",
         }
     }
 
-    fn at(stage: Stage, limits: &Limits, error: io::Error) -> Self {
+    pub(crate) fn at(stage: Stage, limits: &Limits, error: io::Error) -> Self {
         match error.get_ref() {
             Some(inner) if inner.is::<UsedUp>() => Self::TooManyBytes { stage, max_bytes: limits.handshake_bytes },
             _ if is_end(error.kind()) => Self::Closed { stage },
@@ -141,7 +149,7 @@ where
     let exporter = tls::exporter(tls.get_ref().1).map_err(no_exporter)?;
     let tls = TlsStream::Client(tls);
     hello_in_time(limits, async {
-        let (peer, tls) = prove(tls, Role::Dialler, &exporter, identity, expected, limits).await?;
+        let (peer, tls) = prove(tls, &exporter, identity, Side::Dialler(expected), limits).await?;
         let (codec, socket) = upgrade_as_client(tls, limits).await?;
         Ok(Proved { peer, codec, socket })
     })
@@ -149,7 +157,7 @@ where
 }
 
 /// The acceptor's side.
-pub(crate) async fn accept<S>(stream: S, identity: &Identity, limits: &Limits) -> Result<Proved<S>, HandshakeError>
+pub(crate) async fn accept<S>(stream: S, identity: &Identity, limits: &Limits, demand: Demand<'_>) -> Result<Proved<S>, HandshakeError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -159,7 +167,7 @@ where
     let exporter = tls::exporter(tls.get_ref().1).map_err(no_exporter)?;
     let tls = TlsStream::Server(tls);
     hello_in_time(limits, async {
-        let (peer, tls) = prove(tls, Role::Acceptor, &exporter, identity, None, limits).await?;
+        let (peer, tls) = prove(tls, &exporter, identity, Side::Acceptor(demand), limits).await?;
         let (codec, socket) = upgrade_as_server(tls, limits).await?;
         Ok(Proved { peer, codec, socket })
     })
@@ -181,46 +189,19 @@ fn no_exporter(error: rustls::Error) -> HandshakeError {
     HandshakeError::Io { stage: Stage::Tls, error: io::Error::other(error) }
 }
 
-/// Exchanges hellos, then proofs. Reads not one byte beyond them.
 async fn prove<S>(
     mut tls: TlsStream<Metered<S>>,
-    role: Role,
     exporter: &[u8; 32],
     identity: &Identity,
-    expected: Option<NodeId>,
+    side: Side<'_>,
     limits: &Limits,
 ) -> Result<(PublicKey, TlsStream<Metered<S>>), HandshakeError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     tls.get_mut().0.allow(limits.handshake_bytes);
-    let failed = |error| HandshakeError::at(Stage::Hello, limits, error);
-    let ours = Hello::of(identity, role, nonce().map_err(failed)?);
-    write(&mut tls, &ours.encode()).await.map_err(failed)?;
-    let theirs = Hello::decode(&read::<HELLO_BYTES, _>(&mut tls).await.map_err(failed)?)?;
-    ours.check(&theirs, expected)?;
-    write(&mut tls, &ours.prove(&theirs, exporter, identity)).await.map_err(failed)?;
-    let proof = read::<PROOF_BYTES, _>(&mut tls).await.map_err(failed)?;
-    theirs.check_proof(&ours, exporter, &proof)?;
-    Ok((theirs.key, tls))
-}
-
-/// From the operating system, like the randomness of TLS itself: it decides nothing that a simulation would compare.
-fn nonce() -> io::Result<[u8; 32]> {
-    let mut nonce = [0; 32];
-    rand::rngs::OsRng.try_fill_bytes(&mut nonce).map_err(io::Error::other)?;
-    Ok(nonce)
-}
-
-async fn write<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> io::Result<()> {
-    stream.write_all(bytes).await?;
-    stream.flush().await
-}
-
-async fn read<const N: usize, S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    stream.read_exact(&mut bytes).await?;
-    Ok(bytes)
+    let peer = introduce(&mut tls, exporter, identity, side, limits).await?;
+    Ok((peer, tls))
 }
 
 fn websocket() -> WebSocketConfig {

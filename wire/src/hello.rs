@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! dialler                                 acceptor
-//!    | ---- hello (116 bytes, one frame) --> |
+//!    | ---- hello (117 bytes, one frame) --> |
 //!    | <--- hello -------------------------- |     both check version, role, chain, genesis, key
-//!    | ---- proof (66 bytes, one frame) ---> |
+//!    | ---- proof (74 bytes, one frame) ---> |     the acceptor checks the stamp
 //!    | <--- proof -------------------------- |     both check the signature
 //!
-//! hello   "AXOLOTL" version role  chain id  genesis hash  node key  nonce     7+1+1+8+32+33+32 = 114 bytes
-//! proof   signature, 64 bytes, over keccak("axolotl/hello/v1" 0 chain genesis  role exporter key peer-key nonce peer-nonce)
+//! hello   "AXOLOTL" version role  chain id  genesis hash  node key  nonce  bits of work     7+1+1+8+32+33+32+1 = 115 bytes
+//! proof   signature, 64 bytes, over keccak("axolotl/hello/v2" 0 chain genesis  role exporter key peer-key nonce peer-nonce),
+//!         then the stamp, 8 bytes
 //! ```
 //!
 //! Both are byte-stuffed and end in `\n` like every frame. A recorded proof is worthless: exporter and nonces are new on each
@@ -16,17 +17,21 @@
 
 use primitives::{B256, Domain, NodeId, PublicKey, Signature};
 
-use crate::{HandshakeError, Identity, cobs};
+use crate::{HandshakeError, Identity, cobs, stamp::Challenge};
 
 /// Version of the handshake.
-pub const HELLO_VERSION: u8 = 1;
+pub const HELLO_VERSION: u8 = 2;
 const MAGIC: &[u8; 7] = b"AXOLOTL";
-const PLAIN_HELLO_BYTES: usize = 7 + 1 + 1 + 8 + 32 + 33 + 32;
-const PLAIN_PROOF_BYTES: usize = 64;
+const PLAIN_HELLO_BYTES: usize = 7 + 1 + 1 + 8 + 32 + 33 + 32 + 1;
+const SIGNATURE_BYTES: usize = 64;
+const PLAIN_PROOF_BYTES: usize = SIGNATURE_BYTES + 8;
 /// A hello on the wire. Both fit into one block of byte stuffing, so their length is fixed.
 pub(crate) const HELLO_BYTES: usize = PLAIN_HELLO_BYTES + 2;
 /// A proof on the wire.
 pub(crate) const PROOF_BYTES: usize = PLAIN_PROOF_BYTES + 2;
+
+const HTTP_ANSWER: &str =
+    "it is an HTTP answer: a web server is there, or a proxy that ends TLS; let the proxy pass TCP through to the P2P port as it is";
 
 /// Which side of a connection somebody is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,11 +65,13 @@ pub(crate) struct Hello {
     pub domain: Domain,
     pub key: PublicKey,
     pub nonce: [u8; 32],
+    /// Work that the acceptor demands; a dialler has 0 here.
+    pub bits: u8,
 }
 
 impl Hello {
     pub fn of(identity: &Identity, role: Role, nonce: [u8; 32]) -> Self {
-        Self { version: HELLO_VERSION, role: role.byte(), domain: *identity.domain(), key: identity.public_key(), nonce }
+        Self { version: HELLO_VERSION, role: role.byte(), domain: *identity.domain(), key: identity.public_key(), nonce, bits: 0 }
     }
 
     pub fn encode(&self) -> Vec<u8> {
@@ -75,10 +82,14 @@ impl Hello {
         plain.extend_from_slice(self.domain.genesis_hash.as_slice());
         plain.extend_from_slice(&self.key.to_bytes());
         plain.extend_from_slice(&self.nonce);
+        plain.push(self.bits);
         frame(&plain)
     }
 
     pub fn decode(bytes: &[u8; HELLO_BYTES]) -> Result<Self, HandshakeError> {
+        if bytes.starts_with(b"HTTP/") {
+            return Err(HandshakeError::Malformed(HTTP_ANSWER));
+        }
         let plain: [u8; PLAIN_HELLO_BYTES] = open(bytes)?;
         let mut rest = &plain[..];
         if take::<7>(&mut rest)? != *MAGIC {
@@ -88,7 +99,8 @@ impl Hello {
         let chain_id = u64::from_be_bytes(take(&mut rest)?);
         let genesis_hash = B256::new(take(&mut rest)?);
         let key = PublicKey::from_bytes(&take::<33>(&mut rest)?).map_err(|_| HandshakeError::Malformed("its node key is no point of the curve"))?;
-        Ok(Self { version, role, domain: Domain { chain_id, genesis_hash }, key, nonce: take(&mut rest)? })
+        let (nonce, [bits]) = (take(&mut rest)?, take(&mut rest)?);
+        Ok(Self { version, role, domain: Domain { chain_id, genesis_hash }, key, nonce, bits })
     }
 
     /// Whether we may talk to whoever sent `theirs`; `self` is ours. Who it is, is not proved yet.
@@ -124,20 +136,34 @@ impl Hello {
         content.extend_from_slice(&peer.key.to_bytes());
         content.extend_from_slice(&self.nonce);
         content.extend_from_slice(&peer.nonce);
-        self.domain.digest("axolotl/hello/v1", &content)
+        self.domain.digest("axolotl/hello/v2", &content)
     }
 
-    /// Our proof; `self` is our hello.
-    pub fn prove(&self, peer: &Self, exporter: &[u8; 32], identity: &Identity) -> Vec<u8> {
-        frame(&identity.key().sign(self.digest(peer, exporter)).to_bytes())
+    /// Our proof; `self` is our hello. An acceptor's stamp is 0.
+    pub fn prove(&self, peer: &Self, exporter: &[u8; 32], identity: &Identity, stamp: u64) -> Vec<u8> {
+        let signature = identity.key().sign(self.digest(peer, exporter)).to_bytes();
+        frame(&[&signature[..], &stamp.to_be_bytes()].concat())
     }
 
-    /// Checks the proof of whoever sent `self`; `ours` is our own hello.
+    /// Checks the work in the proof of whoever sent `self`, which costs next to nothing.
+    pub fn check_stamp(&self, challenge: &Challenge, proof: &[u8; PROOF_BYTES]) -> Result<(), HandshakeError> {
+        let (_, stamp) = split(proof)?;
+        if challenge.is_met_by(stamp) { Ok(()) } else { Err(HandshakeError::Unstamped { node: self.key.into(), bits: challenge.bits() }) }
+    }
+
+    /// Checks the signature in the proof of whoever sent `self`; `ours` is our own hello.
     pub fn check_proof(&self, ours: &Self, exporter: &[u8; 32], proof: &[u8; PROOF_BYTES]) -> Result<(), HandshakeError> {
-        let plain: [u8; PLAIN_PROOF_BYTES] = open(proof)?;
-        let holds = Signature::from_bytes(&plain).is_ok_and(|signature| self.key.verify(self.digest(ours, exporter), &signature));
+        let (signature, _) = split(proof)?;
+        let holds = Signature::from_bytes(&signature).is_ok_and(|signature| self.key.verify(self.digest(ours, exporter), &signature));
         if holds { Ok(()) } else { Err(HandshakeError::Forged { node: self.key.into() }) }
     }
+}
+
+/// Signature and stamp.
+fn split(proof: &[u8; PROOF_BYTES]) -> Result<([u8; SIGNATURE_BYTES], u64), HandshakeError> {
+    let plain: [u8; PLAIN_PROOF_BYTES] = open(proof)?;
+    let mut rest = &plain[..];
+    Ok((take(&mut rest)?, u64::from_be_bytes(take(&mut rest)?)))
 }
 
 fn frame(plain: &[u8]) -> Vec<u8> {
@@ -191,7 +217,7 @@ mod tests {
     #[test]
     fn a_proof_holds_for_its_connection_only() {
         let (dialler, acceptor) = hellos();
-        let proof = bytes(dialler.prove(&acceptor, &EXPORTER, &identity(1)));
+        let proof = bytes(dialler.prove(&acceptor, &EXPORTER, &identity(1), 0));
         assert!(dialler.check_proof(&acceptor, &EXPORTER, &proof).is_ok());
         let other_nonce = Hello { nonce: [12; 32], ..acceptor.clone() };
         let other_role = Hello { role: Role::Acceptor.byte(), ..dialler.clone() };
@@ -210,12 +236,20 @@ mod tests {
         assert!(matches!(ours.check(&chain, None), Err(HandshakeError::WrongChain { ours: 1337, theirs: 5 })));
         let genesis = Hello { domain: Domain { genesis_hash: B256::ZERO, ..DOMAIN }, ..good.clone() };
         assert!(matches!(ours.check(&genesis, None), Err(HandshakeError::WrongGenesis { theirs: B256::ZERO, .. })));
-        let version = Hello { version: 2, ..good.clone() };
-        assert!(matches!(ours.check(&version, None), Err(HandshakeError::WrongVersion { ours: 1, theirs: 2 })));
+        let version = Hello { version: 3, ..good.clone() };
+        assert!(matches!(ours.check(&version, None), Err(HandshakeError::WrongVersion { ours: 2, theirs: 3 })));
         let own_key = Hello { key: ours.key, ..good.clone() };
         assert!(matches!(ours.check(&own_key, None), Err(HandshakeError::SelfConnection { .. })));
         assert!(matches!(ours.check(&ours.clone(), None), Err(HandshakeError::Reflected)));
         assert!(matches!(ours.check(&good, Some(NodeId(Default::default()))), Err(HandshakeError::WrongPeer { .. })));
+    }
+
+    #[test]
+    fn an_http_answer_is_told_from_rubbish() {
+        let mut answer = b"HTTP/1.1 400 Bad Request\r\nServer: proxy\r\n".to_vec();
+        answer.resize(HELLO_BYTES, b' ');
+        let error = Hello::decode(&bytes(answer)).unwrap_err().to_string();
+        assert!(error.contains("proxy that ends TLS"), "{error}");
     }
 
     proptest! {

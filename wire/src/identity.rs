@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use primitives::{Domain, NodeId, PublicKey, SecretKey};
 
-use crate::tls::{Tls, TlsSetupError};
+use crate::{
+    Certificate,
+    tls::{Tls, TlsSetupError},
+};
 
 /// The node key, the chain it is used for, and TLS. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -19,9 +22,14 @@ struct Inner {
 }
 
 impl Identity {
-    /// `key` is the node key, which is not the validator key.
+    /// `key` is the node key, which is not the validator key. The certificate is made here and thrown away with it.
     pub fn new(key: SecretKey, domain: Domain) -> Result<Self, TlsSetupError> {
-        let (public_key, tls) = (key.public_key(), Tls::new()?);
+        Self::with_certificate(key, domain, &Certificate::throw_away()?)
+    }
+
+    /// The same with the operator's own certificate, which other nodes do not look at.
+    pub fn with_certificate(key: SecretKey, domain: Domain, certificate: &Certificate) -> Result<Self, TlsSetupError> {
+        let (public_key, tls) = (key.public_key(), Tls::new(certificate)?);
         Ok(Self(Arc::new(Inner { key, public_key, domain, tls })))
     }
 

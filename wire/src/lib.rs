@@ -10,6 +10,7 @@
 
 mod allowance;
 mod ascii;
+mod certificate;
 pub mod chunks;
 pub mod cobs;
 mod codec;
@@ -22,6 +23,7 @@ mod handshake;
 mod hello;
 mod identity;
 mod inbound;
+mod introduction;
 mod lane;
 mod limits;
 pub mod message;
@@ -30,12 +32,16 @@ mod octets;
 mod outbound;
 mod proof;
 mod queues;
+#[cfg(test)]
+mod samples;
+mod stamp;
 mod tls;
 mod trace;
 
+pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE_BYTES};
 pub use chunks::{Assembly, ChunkError, Outline};
 pub use codec::Codec;
-pub use connection::{Connection, accept, dial};
+pub use connection::{Connection, accept, accept_for_work, dial};
 pub use decided::{DecidedBlock, MalformedDecidedBlock};
 pub use encoded::Encoded;
 pub use envelope::{DecodeError, Decoded, Envelope, TooLarge, VERSION};
@@ -44,6 +50,7 @@ pub use handshake::{HandshakeError, Stage};
 pub use hello::{HELLO_VERSION, Role};
 pub use identity::Identity;
 pub use inbound::{Inbound, InboundError, Received};
+pub use introduction::{Demand, Side, introduce};
 pub use lane::Lane;
 pub use limits::{Limits, QueueLimits};
 pub use message::{
@@ -54,5 +61,6 @@ pub use net::{Listener, Net, Tcp, TcpDoor};
 pub use outbound::{Outbound, SendError, WriteError, Writer};
 pub use proof::ValidatorProof;
 pub use queues::{Full, MAX_TURN_BYTES};
+pub use stamp::MAX_STAMP_BITS;
 pub use tls::TlsSetupError;
 pub use trace::{MalformedTraceParent, TraceParent};

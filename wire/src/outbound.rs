@@ -79,6 +79,10 @@ impl Outbound {
         Ok(())
     }
 
+    pub fn codec(&self) -> Codec {
+        self.codec
+    }
+
     /// Bytes that wait in `lane`.
     pub fn queued_bytes(&self, lane: Lane) -> usize {
         self.shared.state().queues.queued_bytes(lane)

@@ -1,6 +1,6 @@
-//! TLS 1.3 with throw-away certificates.
+//! TLS 1.3 with certificates that nobody looks at.
 //!
-//! A certificate here proves nothing: it is made at start and accepted from anyone. Who the peer is, the handshake inside
+//! A certificate here proves nothing: it is made at start unless the operator has one, and accepted from anyone. Who the peer is, the handshake inside
 //! proves by signing this connection's exporter (RFC 9266), which no one in the middle can have on both sides.
 
 use std::sync::Arc;
@@ -12,9 +12,11 @@ use rustls::{
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::CryptoProvider,
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime},
+    pki_types::{CertificateDer, ServerName, UnixTime},
     version::TLS13,
 };
+
+use crate::Certificate;
 
 /// Label of the exporter, from RFC 9266.
 const EXPORTER: &[u8] = b"EXPORTER-Channel-Binding";
@@ -26,19 +28,19 @@ pub(crate) struct Tls {
     pub server: Arc<ServerConfig>,
 }
 
-/// No certificate could be made. The cryptography of this machine is unwell.
+/// No certificate could be made, or the one at hand and its key do not fit each other.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot prepare TLS: {0}")]
-pub struct TlsSetupError(String);
+pub struct TlsSetupError(pub(crate) String);
 
 impl Tls {
-    /// Makes a fresh key and certificate.
-    pub fn new() -> Result<Self, TlsSetupError> {
+    /// Shows `certificate` to whoever comes.
+    pub fn new(certificate: &Certificate) -> Result<Self, TlsSetupError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let (certificate, key) = throw_away()?;
+        let Certificate { chain, key } = certificate;
         let server = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[&TLS13])
-            .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![certificate], key));
+            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain.clone(), key.clone_key()));
         let client = ClientConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[&TLS13])
             .map(|builder| builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider))).with_no_client_auth());
@@ -50,12 +52,6 @@ impl Tls {
         client.enable_sni = false;
         Ok(Self { client: Arc::new(client), server: Arc::new(server) })
     }
-}
-
-fn throw_away() -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>), TlsSetupError> {
-    let certified = rcgen::generate_simple_self_signed(vec!["node".into()]).map_err(|error| TlsSetupError(error.to_string()))?;
-    let key = PrivateKeyDer::Pkcs8(certified.signing_key.serialize_der().into());
-    Ok((certified.cert.der().clone(), key))
 }
 
 /// The secret that only the two ends of this TLS connection know.

@@ -40,6 +40,8 @@ pub struct Config {
     pub max_handshakes: usize,
     /// Inbound handshakes and sessions of one IP address at a time.
     pub max_per_ip: usize,
+    /// Work that is demanded of strangers who come, in bits; more while too many come.
+    pub stamp_bits: u8,
     /// For jitter.
     pub seed: u64,
 }
@@ -79,6 +81,7 @@ impl Config {
             max_strangers: 48,
             max_handshakes: 256,
             max_per_ip: 64,
+            stamp_bits: 0,
             seed,
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use opentelemetry::{
     KeyValue,
-    metrics::{Counter, Histogram, Meter},
+    metrics::{Counter, Gauge, Histogram, Meter},
 };
 use wire::HandshakeError;
 
@@ -20,6 +20,7 @@ pub(super) struct P2pMetrics {
     offences: Counter<u64>,
     bans: Counter<u64>,
     signature_failures: Counter<u64>,
+    stamp_bits: Gauge<u64>,
 }
 
 impl P2pMetrics {
@@ -46,6 +47,7 @@ impl P2pMetrics {
             offences,
             bans,
             signature_failures,
+            stamp_bits: meter.u64_gauge("p2p_stamp_bits").with_description("Work that is demanded of strangers who come, in bits.").build(),
         }
     }
 
@@ -87,6 +89,10 @@ impl P2pMetrics {
 
     pub fn ban(&self, of: &'static str) {
         self.bans.add(1, &[KeyValue::new("of", of)]);
+    }
+
+    pub fn stamp_bits(&self, bits: u8) {
+        self.stamp_bits.record(bits.into(), &[]);
     }
 
     pub fn signature_failure(&self) {

@@ -29,6 +29,7 @@
 pub mod conduct;
 mod config;
 pub mod dialer;
+mod exempt;
 pub mod gossip;
 mod judge;
 pub mod listener;
@@ -40,6 +41,7 @@ mod routes;
 mod say;
 pub mod session;
 mod stages;
+mod tap;
 mod trace;
 
 #[cfg(test)]
@@ -58,6 +60,7 @@ pub use listener::Door;
 pub use peer::{Peer, SessionKey, Traffic};
 pub use peers::Peers;
 pub use routes::{Incoming, NoRoom, PartsMessage, PeerEvent, Route, Routes, StandingMessage, SyncMessage, to};
+pub use tap::{MALFORMED, Tap, Wanted};
 
 /// The part of the tree that talks to peers, before it is started.
 pub struct P2p {
@@ -77,6 +80,7 @@ pub fn build<N: Net>(net: N, config: Config, routes: Routes, meter: &Meter, cloc
     let (config, net) = (Arc::new(config), metered::Metered::new(net, meter));
     let metrics = metrics::P2pMetrics::new(meter);
     let peers = Peers::new(&config, metrics, meter, clock.clone());
+    peers.exempt().configure(&config.peers);
     let door = Door::default();
     let gossip = gossip::GossipMailbox::new(config.max_sessions());
     let children = vec![

@@ -11,9 +11,13 @@ use std::{
 };
 
 use primitives::{Address, NodeId};
-use wire::{Codec, Encoded, Lane, Outbound, Role, SendError};
+use wire::{Encoded, Lane, Outbound, Role, SendError};
 
-use super::metrics::P2pMetrics;
+use super::{
+    Tap,
+    metrics::P2pMetrics,
+    tap::{Content, Frame},
+};
 
 /// A session: the peer, and a number that no other session of this process run has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,7 +40,6 @@ pub struct Peer(Arc<Inner>);
 pub(super) struct Link {
     pub role: Role,
     pub remote: Option<SocketAddr>,
-    pub codec: Codec,
     pub outbound: Outbound,
 }
 
@@ -46,6 +49,7 @@ struct Inner {
     /// Of the monotonic clock.
     since: Duration,
     metrics: Arc<P2pMetrics>,
+    tap: Tap,
     validator: OnceLock<Address>,
     /// Microseconds; `NONE` before the first pong.
     round_trip_us: AtomicU64,
@@ -88,12 +92,13 @@ impl Volume {
 const NONE: u64 = u64::MAX;
 
 impl Peer {
-    pub(super) fn new(key: SessionKey, link: Link, metrics: Arc<P2pMetrics>, now: Duration) -> Self {
+    pub(super) fn new(key: SessionKey, link: Link, metrics: Arc<P2pMetrics>, tap: Tap, now: Duration) -> Self {
         Self(Arc::new(Inner {
             key,
             link,
             since: now,
             metrics,
+            tap,
             validator: OnceLock::new(),
             round_trip_us: AtomicU64::new(NONE),
             clock_offset_ms: AtomicI64::new(0),
@@ -149,14 +154,22 @@ impl Peer {
     pub fn send(&self, message: &Encoded) -> Result<(), SendError> {
         let sent = self.0.link.outbound.try_send(message);
         match &sent {
-            Ok(()) => {
-                self.0.outbound.add(message.frame(self.0.link.codec).map_or(0, |frame| frame.len()));
-                self.0.metrics.message(message.kind(), "outbound");
-            }
+            Ok(()) => self.sent(message),
             Err(SendError::Full(full)) if full.lane == Lane::Votes => self.0.link.outbound.close(),
             Err(_) => {}
         }
         sent
+    }
+
+    fn sent(&self, message: &Encoded) {
+        let bytes = message.frame(self.0.link.outbound.codec()).map_or(0, |frame| frame.len());
+        self.0.outbound.add(bytes);
+        self.0.metrics.message(message.kind(), "outbound");
+        if self.0.tap.is_open() {
+            let content = if self.0.tap.is_whole() { Content::Whole(message.clone()) } else { Content::None };
+            let (kind, lane) = (message.kind(), Some(message.lane().name()));
+            self.0.tap.note(self.0.key, Frame { direction: "outbound", kind, lane, bytes, content });
+        }
     }
 
     /// Bytes that wait for the socket in `lane`.

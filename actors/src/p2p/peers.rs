@@ -15,8 +15,9 @@ use primitives::{Clock, Domain, NodeId};
 use wire::{Encoded, Lane, Message, Role, SendError, TooLarge, ValidatorProof};
 
 use super::{
-    Config, Peer, SessionKey,
+    Config, Peer, SessionKey, Tap,
     conduct::{Conduct, Culprit, Link, Parts},
+    exempt::Exempt,
     metrics::P2pMetrics,
     stages::{Stage, Stages},
     trace,
@@ -35,6 +36,8 @@ struct Directory {
     /// Our own proof, for those who come.
     proof: RwLock<Option<Encoded>>,
     metrics: Arc<P2pMetrics>,
+    exempt: Exempt,
+    tap: Tap,
     /// Number of the latest session.
     numbers: AtomicU64,
     conduct: Conduct,
@@ -64,6 +67,8 @@ impl Peers {
             live: RwLock::default(),
             proof: RwLock::default(),
             metrics: Arc::new(metrics),
+            exempt: Exempt::default(),
+            tap: Tap::new(clock.clone()),
             numbers: AtomicU64::new(0),
             conduct: Conduct::new(clock.clone()),
             departed: Mutex::default(),
@@ -145,6 +150,15 @@ impl Peers {
     /// Whether both ends of this link have proved to speak for a validator.
     pub fn is_between_validators(&self, peer: &Peer) -> bool {
         peer.validator().is_some() && self.0.proof.read().is_some()
+    }
+
+    /// For a look at what is said.
+    pub fn tap(&self) -> &Tap {
+        &self.0.tap
+    }
+
+    pub(super) fn exempt(&self) -> &Exempt {
+        &self.0.exempt
     }
 
     pub(super) fn is_configured_address(&self, ip: IpAddr) -> bool {

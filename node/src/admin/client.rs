@@ -8,7 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use supervision::{Event, FaultInjection};
 
-use super::{ActorPage, Order, Provocation, Token, TreePage, Wish};
+use super::{ActorPage, Order, Provocation, TapRequest, Token, TreePage, Wish};
 use crate::{
     client::{Client, ClientError},
     exit::Failure,
@@ -51,6 +51,13 @@ impl AdminClient {
         let text = self.text(Method::GET, &page, None::<()>).await?;
         let events = text.lines().map(serde_json::from_str).collect::<Result<_, _>>();
         events.map_err(|error| self.client.unexpected("/events", error).into())
+    }
+
+    /// What went by on the links, one object for each frame.
+    pub async fn tap(&self, request: &TapRequest) -> Result<Vec<Value>, AdminError> {
+        let text = self.text(Method::GET, &request.page(), None::<()>).await?;
+        let frames = text.lines().map(serde_json::from_str).collect::<Result<_, _>>();
+        frames.map_err(|error| self.client.unexpected("/wire", error).into())
     }
 
     /// Arms a fault.

@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
+use actors::p2p::Tap;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use supervision::{ChildSnapshot, ControlError, Controls, Event, Events, FaultInjection, Faults, InjectError, Running, Snapshot, Snapshots};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
-use super::{Order, near, refusal::Refusal};
+use super::{Order, TapRequest, near, refusal::Refusal};
 
 /// Events shown with one actor.
 const LAST_EVENTS: usize = 20;
+/// How often somebody who waits for a frame looks again.
+const TAP_EVERY: Duration = Duration::from_millis(50);
 /// Who is named as the cause of what is ordered here.
 const OPERATOR: &str = "the operator";
 
@@ -21,6 +25,7 @@ pub struct Desk {
     faults: Faults,
     controls: Controls,
     is_chaos_enabled: bool,
+    tap: Tap,
 }
 
 /// The tree as it is now.
@@ -40,8 +45,9 @@ pub struct ActorPage {
 }
 
 impl Desk {
-    pub fn of(running: &Running, is_chaos_enabled: bool) -> Self {
-        Self { snapshots: running.snapshots(), events: running.events(), faults: running.faults(), controls: running.controls(), is_chaos_enabled }
+    pub fn of(running: &Running, is_chaos_enabled: bool, tap: Tap) -> Self {
+        let (snapshots, events, faults, controls) = (running.snapshots(), running.events(), running.faults(), running.controls());
+        Self { snapshots, events, faults, controls, is_chaos_enabled, tap }
     }
 
     pub(super) fn tree(&self) -> TreePage {
@@ -69,6 +75,21 @@ impl Desk {
             found.extend(std::iter::from_fn(|| news.try_next()));
         }
         found
+    }
+
+    /// What went by on the links, as `request` has it. When nothing has, waits as [`Self::events`] does.
+    pub(super) async fn tap(&self, request: &TapRequest, mut closing: watch::Receiver<bool>) -> Vec<Value> {
+        let (wanted, until) = (request.wanted(), Instant::now() + request.wait);
+        loop {
+            let found = self.tap.after(request.after, &wanted);
+            if !found.is_empty() || until <= Instant::now() {
+                return found;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(TAP_EVERY) => {}
+                _ = closing.wait_for(|closing| *closing) => return found,
+            }
+        }
     }
 
     /// Done when the supervisor has taken the order; the events tell what comes of it.

@@ -114,6 +114,7 @@ impl Clerk {
             Route::Tree => Ok(json_page(&self.desk.tree())),
             Route::Actor(path) => self.desk.actor(&path).map(|page| json_page(&page)),
             Route::Events { after, wait } => Ok(lines(&self.desk.events(after, wait, closing).await)),
+            Route::Tap(request) => Ok(lines(&self.desk.tap(&request, closing).await)),
             Route::Act(path, Deed::Order(order)) => {
                 self.desk.order(&path, order).await.map(|()| json_page(&json!({ "ordered": order.name(), "actor": path })))
             }

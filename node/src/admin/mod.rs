@@ -5,6 +5,7 @@
 //! | `GET /actors`                    | the tree as it is now                                                            |
 //! | `GET /actors/{path}`             | one actor, and what happened to it last                                          |
 //! | `GET /events?after=N&wait=5s`    | what happened after event `N`, one JSON object per line; waits for the first one |
+//! | `GET /wire?after=N&wait=5s`      | frames of the links after frame `N`, likewise; `peer=0x1f`, `kind=ping`, `full`  |
 //! | `POST /actors/{path}/restart`    | its message in hand is finished, then it is replaced; `suspend` and `resume` likewise |
 //! | `POST /actors/{path}/kill`       | it is ended without being asked; only with `chaos.enabled`                       |
 //! | `POST /actors/{path}/panic` ...  | a fault in the message it handles next, or a flood; only with `chaos.enabled`    |
@@ -30,6 +31,7 @@ mod place;
 mod provocation;
 mod refusal;
 mod route;
+mod tap;
 mod token;
 
 pub use client::{AdminClient, AdminError};
@@ -38,4 +40,5 @@ pub use desk::{ActorPage, Desk, TreePage};
 pub use door::AdminDoor;
 pub use place::Place;
 pub use provocation::{Provocation, Wish};
+pub use tap::TapRequest;
 pub use token::Token;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::{Deed, refusal::Refusal};
+use super::{Deed, TapRequest, refusal::Refusal};
 
 /// How long a question for events may wait.
 const MAX_WAIT: Duration = Duration::from_secs(30);
-const PAGES: &str = "here are /actors, /actors/{path}, /events and /faults";
+const PAGES: &str = "here are /actors, /actors/{path}, /events, /faults and /wire";
 
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(super) enum Route {
         after: u64,
         wait: Duration,
     },
+    /// What went by on the links.
+    Tap(TapRequest),
     Act(String, Deed),
     Inject,
     Clear(String),
@@ -34,13 +36,14 @@ impl Route {
             ("GET", "actors", "") => Ok(Self::Tree),
             ("GET", "actors", actor) => Ok(Self::Actor(decoded(actor)?)),
             ("GET", "events", "") => Self::events(query.unwrap_or_default()),
+            ("GET", "wire", "") => TapRequest::parse(query.unwrap_or_default()).map(Self::Tap),
             ("POST", "actors", deed) => Self::deed(deed),
             ("POST", "faults", "") => Ok(Self::Inject),
             ("DELETE", "faults", actor) if !actor.is_empty() => Ok(Self::Clear(decoded(actor)?)),
             (_, "actors", _) => Err(Refusal::no_such_method(
                 "GET /actors shows the tree, GET /actors/{path} one actor, POST /actors/{path}/{what} does something to it",
             )),
-            (_, "events", "") => Err(Refusal::no_such_method("only GET is answered here")),
+            (_, "events" | "wire", "") => Err(Refusal::no_such_method("only GET is answered here")),
             (_, "faults", _) => Err(Refusal::no_such_method("POST /faults arms a fault, DELETE /faults/{path} takes back those of one actor")),
             _ => Err(Refusal::not_found(PAGES)),
         }

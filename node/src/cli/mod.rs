@@ -15,6 +15,7 @@ mod observe;
 mod printer;
 mod values;
 mod verify;
+mod wire;
 
 use std::{ffi::OsString, future::Future, io::Write};
 
@@ -64,6 +65,7 @@ pub fn run(arguments: Vec<OsString>, environment: Vec<(String, String)>, out: &m
         Command::Testnet(Testnet::Init(arguments)) => make::testnet(&arguments, &mut printer)?,
         Command::Status(node) => block_on(observe::status(&node, &mut printer))?,
         Command::Actors(arguments) => block_on(actors::run(&arguments, &mut printer))?,
+        Command::Wire(arguments) => block_on(wire::run(&arguments, &mut printer))?,
         Command::Wait(arguments) => block_on(observe::wait(&arguments, &mut printer))?,
         Command::Load(arguments) => block_on_threads(load::run(&arguments, &mut printer))?,
         Command::Chaos(arguments) => block_on_threads(chaos::run(&arguments, &mut printer))?,

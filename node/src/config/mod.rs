@@ -14,7 +14,7 @@ mod layers;
 mod read;
 pub mod schema;
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use api::{Offer, RateLimits};
 use primitives::{Genesis, PeerAddress, genesis::NetworkKind};
@@ -74,6 +74,10 @@ pub struct P2p {
     pub max_per_ip: usize,
     /// As configured; [`Config::offers_json`] tells what holds.
     pub json: bool,
+    /// Work that is demanded of strangers when all is calm, in bits.
+    pub pow_bits: u8,
+    /// PEM files of a certificate and of its key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
 #[derive(Clone, Debug)]

@@ -1,12 +1,13 @@
 //! From settings to meaning: every value is parsed once, and every mistake is kept.
 
-use std::{collections::BTreeMap, net::SocketAddr, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use api::{MalformedRate, Offer, Rate, RateLimits, UnknownGroup};
 use primitives::PeerAddress;
 use storage::Retention;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
+use wire::MAX_STAMP_BITS;
 
 use super::{
     Admin, Chain, Chaos, Config, History, LogFormat, Metrics, Mistake, OnMissing, P2p, Rpc, Setting, Shutdown, Signing, Storage, Telemetry, Value,
@@ -50,6 +51,8 @@ impl Reader<'_> {
                 max_inbound: self.count("p2p.max_inbound", 0, MAX_CONNECTIONS),
                 max_per_ip: self.count("p2p.max_per_ip", 1, MAX_CONNECTIONS),
                 json: self.is_on("p2p.json"),
+                pow_bits: self.stamp_bits("p2p.pow_bits"),
+                certificate: self.certificate("p2p.certificate", "p2p.key"),
             },
             metrics: Metrics { listen: self.socket("metrics.listen") },
             admin: Admin { listen: self.loopback("admin.listen") },
@@ -169,6 +172,28 @@ impl Reader<'_> {
     fn count(&mut self, path: &str, least: usize, most: usize) -> usize {
         let remedy = format!("must be a whole number in quotes, {least} to {most}");
         self.parse(path, |text| text.parse().ok().filter(|given| (least..=most).contains(given)), remedy, least)
+    }
+
+    fn stamp_bits(&mut self, path: &str) -> u8 {
+        let remedy = format!("must be a number of bits in quotes from 0 to {MAX_STAMP_BITS}, as in \"14\"");
+        self.parse(path, |text| text.parse().ok().filter(|bits| *bits <= MAX_STAMP_BITS), remedy, 0)
+    }
+
+    /// Two files, or none.
+    fn certificate(&mut self, certificate: &str, key: &str) -> Option<(PathBuf, PathBuf)> {
+        let files = (self.text(certificate).to_owned(), self.text(key).to_owned());
+        match (files.0.is_empty(), files.1.is_empty()) {
+            (true, true) => None,
+            (false, false) => Some((files.0.into(), files.1.into())),
+            (true, false) => {
+                self.refuse(key, &files.1, format!("is of no use without a certificate; name its file: {certificate} = \"cert.pem\""));
+                None
+            }
+            (false, true) => {
+                self.refuse(certificate, &files.0, format!("is of no use without its key; name its file: {key} = \"key.pem\""));
+                None
+            }
+        }
     }
 
     fn rate(&mut self, path: &str) -> Rate {

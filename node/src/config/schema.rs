@@ -79,6 +79,19 @@ pub const KEYS: &[Key] = &[
         "Connections at a time that come from one IP address: a whole number in quotes, 1 to 4096. Behind one address there may be a whole network.",
     ),
     key("p2p.json", Kind::Flag, "false", "Also offer the JSON codec, for people and tools. A dev network always does."),
+    key(
+        "p2p.pow_bits",
+        Kind::Text,
+        "\"0\"",
+        "Work that strangers must do to come in, in bits, \"0\" to \"20\"; more is demanded while too many come. Configured peers and validators\nare exempt.",
+    ),
+    key(
+        "p2p.certificate",
+        Kind::Text,
+        "\"\"",
+        "PEM file of a TLS certificate for p2p.listen, for whoever looks at the port from outside; other nodes accept any. Empty: a new one at\neach start.",
+    ),
+    key("p2p.key", Kind::Text, "\"\"", "PEM file of the private key of p2p.certificate."),
     key("metrics.listen", Kind::Text, "\"127.0.0.1:9090\"", "Where Prometheus fetches /metrics."),
     key(
         "admin.listen",

@@ -127,6 +127,18 @@ fn two_listeners_on_one_port_are_refused_and_port_0_is_not() {
 }
 
 #[test]
+fn work_has_a_bound_and_a_certificate_comes_with_its_key() {
+    let config = |flags: &[(&str, &str)]| resolve(&sources("", &[], flags)).unwrap().config.p2p;
+    assert_eq!((config(&[]).pow_bits, config(&[]).certificate), (0, None));
+    assert_eq!(config(&[("p2p.pow_bits", "20")]).pow_bits, 20);
+    assert!(config(&[("p2p.certificate", "a.pem"), ("p2p.key", "b.pem")]).certificate.is_some());
+    for (key, value) in [("p2p.pow_bits", "21"), ("p2p.pow_bits", "-1"), ("p2p.certificate", "a.pem"), ("p2p.key", "b.pem")] {
+        let all = mistakes(&sources("", &[], &[(key, value)]));
+        assert_eq!((all.len(), all[0].key.as_str()), (1, key));
+    }
+}
+
+#[test]
 fn the_admin_listener_is_for_this_machine_alone() {
     for address in ["0.0.0.0:3039", "[::]:3039", "192.0.2.1:3039", "[::ffff:10.0.0.1]:3039"] {
         let all = mistakes(&sources("", &[], &[("admin.listen", address)]));

@@ -94,6 +94,7 @@ where
         let (node, role) = (opened.connection.peer, opened.connection.role);
         if let Origin::Dial(index) = opened.origin {
             self.configured.found(index, node);
+            self.peers.exempt().reached(index, node);
         }
         let is_configured = self.configured.has(&node);
         if self.peers.conduct().is_kept_out(&node, is_configured) {
@@ -170,8 +171,8 @@ where
         let seat = if let Origin::Door(seat) = origin { Some(seat) } else { None };
         let key = SessionKey { node: connection.peer, number: self.peers.next_number() };
         let (role, codec) = (connection.role, connection.codec);
-        let link = Link { role, remote, codec, outbound: connection.outbound.clone() };
-        let peer = Peer::new(key, link, self.peers.metrics().clone(), self.clock.monotonic());
+        let link = Link { role, remote, outbound: connection.outbound.clone() };
+        let peer = Peer::new(key, link, self.peers.metrics().clone(), self.peers.tap().clone(), self.clock.monotonic());
         if self.configured.has(&key.node) {
             peer.configure();
         }

@@ -2,8 +2,9 @@
 
 use std::{io, sync::Arc};
 
+use parking_lot::Mutex;
 use supervision::{Actor, Address, ChildSpec, Context, Fault, Incarnation, MailboxLimits};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::{error, info};
 use wire::{HandshakeError, Listener as _, Net};
 
@@ -12,6 +13,7 @@ use super::{
     Door, NAME,
     entrance::Entrance,
     seats::Seats,
+    toll::Toll,
 };
 
 const LIMITS: MailboxLimits = MailboxLimits { urgent: 1, normal: 8, bulk: 1 };
@@ -39,9 +41,11 @@ impl supervision::Message for Message {
 /// The child for the tree. It stops before everybody who is no door.
 pub fn child<N: Net>(net: N, config: Arc<Config>, gossip: GossipMailbox<N::Stream>, peers: Peers, door: Door) -> ChildSpec {
     let address = Address::new(NAME, LIMITS);
-    let seats = Seats::new(config.max_per_ip);
+    let (seats, toll) = (Seats::new(config.max_per_ip), Arc::new(Mutex::new(Toll::new(config.stamp_bits))));
+    let began = Instant::now();
     let factory = move |_| {
-        let entrance = Entrance { config: config.clone(), peers: peers.clone(), gossip: gossip.clone(), seats: seats.clone() };
+        let entrance =
+            Entrance { config: config.clone(), peers: peers.clone(), gossip: gossip.clone(), seats: seats.clone(), toll: toll.clone(), began };
         let listener = Listener { net: net.clone(), entrance, door: door.clone(), is_looking: false, failed_probes: 0 };
         async move { Ok(listener) }
     };

@@ -2,6 +2,8 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
+use primitives::NodeId;
 use tokio::{
     task::{JoinError, JoinSet},
     time::Instant,
@@ -17,6 +19,7 @@ use super::{
         stages::Stage,
     },
     seats::{Seat, Seats},
+    toll::Toll,
 };
 
 /// Wait after a failed accept. Out of file descriptors, for example, the next one would fail at once.
@@ -28,11 +31,15 @@ pub(super) struct Entrance<N: Net> {
     pub peers: Peers,
     pub gossip: GossipMailbox<N::Stream>,
     pub seats: Seats,
+    pub toll: Arc<Mutex<Toll>>,
+    /// From when on the toll reckons time.
+    pub began: Instant,
 }
 
 impl<N: Net> Clone for Entrance<N> {
     fn clone(&self) -> Self {
-        Self { config: self.config.clone(), peers: self.peers.clone(), gossip: self.gossip.clone(), seats: self.seats.clone() }
+        let Self { config, peers, gossip, seats, toll, began } = self;
+        Self { config: config.clone(), peers: peers.clone(), gossip: gossip.clone(), seats: seats.clone(), toll: toll.clone(), began: *began }
     }
 }
 
@@ -62,19 +69,22 @@ impl<N: Net> Entrance<N> {
             debug!(%from, "connection dropped: its address is banned");
             return;
         }
+        let bits = self.toll.lock().came(self.began.elapsed(), handshakes.len(), self.config.max_handshakes);
+        self.peers.metrics().stamp_bits(bits);
         let seat = self.seats.take(from.ip());
         let (Some(seat), true) = (seat, handshakes.len() < self.config.max_handshakes) else {
             self.peers.metrics().dropped("connection");
             debug!(%from, "connection dropped: too many");
             return;
         };
-        handshakes.spawn(self.clone().shake_hands(stream, from, seat));
+        handshakes.spawn(self.clone().shake_hands(stream, from, seat, bits));
     }
 
-    async fn shake_hands(self, stream: N::Stream, from: SocketAddr, seat: Seat) {
+    async fn shake_hands(self, stream: N::Stream, from: SocketAddr, seat: Seat, bits: u8) {
         let began = Instant::now();
+        let demand = |node: NodeId| if self.peers.exempt().has(&node) { 0 } else { bits };
         let staying = self.peers.stages().enter(Role::Acceptor, Stage::Handshake);
-        let outcome = wire::accept(stream, &self.config.identity, &self.config.limits).await;
+        let outcome = wire::accept_for_work(stream, &self.config.identity, &self.config.limits, &demand).await;
         drop(staying);
         self.peers.metrics().handshake("inbound", began.elapsed(), &outcome);
         match outcome {

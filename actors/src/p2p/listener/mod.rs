@@ -7,12 +7,14 @@
 //! | `Ended`    | itself | none; the loop that accepts has ended, which is a fault                |
 //!
 //! Handshakes run in parallel, bounded in number and for each IP address; whoever comes on top of that is turned away.
+//! While too many come, strangers must work before they are let in.
 //! What is lost on a crash: see [`super`].
 
 mod actor;
 mod door;
 mod entrance;
 mod seats;
+mod toll;
 
 pub use actor::child;
 pub use door::Door;

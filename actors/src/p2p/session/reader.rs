@@ -7,12 +7,16 @@ use supervision::Address;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::debug;
 use wire::{
-    Inbound, InboundError, Message as Word, Received, ValidatorProof,
+    Encoded, Inbound, InboundError, Message as Word, Received, ValidatorProof,
     message::{Farewell, Ping, Pong},
 };
 
 use super::{
-    super::{Config, Incoming, NoRoom, Offence, PartsMessage, Peer, PeerEvent, Peers, Route, Routes, StandingMessage, SyncMessage, trace},
+    super::{
+        Config, Incoming, NoRoom, Offence, PartsMessage, Peer, PeerEvent, Peers, Route, Routes, StandingMessage, SyncMessage,
+        tap::{Content, Frame, MALFORMED},
+        trace,
+    },
     actor::Message,
     class::{Class, Meters},
     quota::{Quota, Verdict},
@@ -95,6 +99,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
             return Err(End::Link(error.to_string()));
         }
         self.peers.metrics().dropped("nonsense");
+        if self.peers.tap().is_open() {
+            let content = Content::Unreadable(error.to_string());
+            self.peers.tap().note(self.peer.key(), Frame { direction: "inbound", kind: MALFORMED, lane: None, bytes: 0, content });
+        }
         let offence = if error.is_fatal() { Offence::Broken } else { Offence::Malformed };
         if self.peers.offence(&self.peer.node(), offence, error) { Err(End::Nonsense(error.to_string())) } else { Ok(()) }
     }
@@ -106,6 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
         let (kind, now) = (received.message.kind(), self.clock.monotonic());
         self.peer.heard(received.bytes, now);
         self.peers.metrics().message(kind, "inbound");
+        self.tap(&received);
         let class = Class::of(&received.message);
         let verdict = match class {
             Some(class) => self.meters.judge(class, received.bytes, self.peers.has_seat(&self.peer), now),
@@ -123,6 +132,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
                 self.peers.offence(&self.peer.node(), Offence::Flood, kind);
                 Err(End::Flood(kind))
             }
+        }
+    }
+
+    fn tap(&self, received: &Received) {
+        let tap = self.peers.tap();
+        if tap.is_open() {
+            let message = &received.message;
+            let whole = tap.is_whole().then(|| Encoded::new(self.peers.domain().chain_id, message.clone(), received.traceparent.clone()));
+            let content = whole.and_then(Result::ok).map_or(Content::None, Content::Whole);
+            let (kind, lane) = (message.kind(), Some(message.lane().name()));
+            tap.note(self.peer.key(), Frame { direction: "inbound", kind, lane, bytes: received.bytes, content });
         }
     }
 
@@ -189,6 +209,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
             debug!(peer = %node, %validator, "the peer speaks for a key that is no validator's");
         } else if self.peer.prove(validator) {
             debug!(peer = %node, %validator, "the peer speaks for a validator");
+            if self.config.validators.is_some() {
+                self.peers.exempt().proved(validator, node);
+            }
             (self.routes.events)(PeerEvent::Validator(self.peer.clone()));
         }
         Ok(())

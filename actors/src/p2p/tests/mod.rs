@@ -5,5 +5,6 @@ mod conduct;
 mod links;
 mod metrics;
 mod recovery;
+mod stamps;
 mod strangers;
 mod support;

@@ -4,8 +4,10 @@ use std::{
     net::SocketAddr,
 };
 
+use actors::p2p::Tap;
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
+use primitives::SystemClock;
 use supervision::{Actor, Address, ChildSpec, ChildState, Context, Event, EventKind, Fault, MailboxLimits, Message, Running, Tree};
 
 use super::*;
@@ -56,7 +58,7 @@ async fn open(chaos: bool) -> Open {
     listener.set_nonblocking(true).unwrap();
     let listen = listener.local_addr().unwrap();
     let place = Place::of("validator-0", &Home::at(home.path()), listen);
-    let door = AdminDoor::open(listener, token.clone(), Desk::of(&running, chaos), place).unwrap();
+    let door = AdminDoor::open(listener, token.clone(), Desk::of(&running, chaos, Tap::new(Arc::new(SystemClock::new()))), place).unwrap();
     Open { door, running, worker, token, listen, home }
 }
 

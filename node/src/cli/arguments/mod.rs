@@ -2,6 +2,7 @@
 
 mod actors;
 mod files;
+mod wire;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -15,6 +16,7 @@ use super::{
 };
 use crate::{config::Override, ports::PortOffset};
 
+pub use self::wire::{Wire, WireCommand, WireTap};
 pub use actors::{Actors, ActorsCommand, AdminNode, Ordered, Provoke};
 pub use files::{Export, ExportBlocks, ExportGenesis, ExportProof, Genesis, GenesisFile, GenesisNew, Keys, KeysNew, Verify};
 
@@ -58,6 +60,8 @@ pub enum Command {
     Wait(Wait),
     /// Show the actors of a running node, restart them, make them fail
     Actors(Actors),
+    /// See what is said on the links of a running node
+    Wire(Wire),
     /// Send transactions to a running network and measure what becomes of them
     Load(Load),
     /// Let actors of a test network fail at random, and check that nothing goes wrong
@@ -276,6 +280,7 @@ impl Command {
             Self::Status(node) => node.format,
             Self::Wait(arguments) => arguments.node.format,
             Self::Actors(arguments) => Format { output: arguments.node.output },
+            Self::Wire(arguments) => Format { output: arguments.node.output },
             Self::Load(arguments) => arguments.format,
             Self::Chaos(arguments) => arguments.format,
             Self::Keys(Keys::New(KeysNew { format, .. }) | Keys::Show { format, .. }) => *format,
