@@ -200,7 +200,7 @@ impl Execution {
         for error in told.into_iter().filter_map(Result::err) {
             debug!(%height, %error, "somebody was not told of a committed block and will read it from the ledger");
         }
-        self.parts.mempool.offer(changes.dropped.iter().map(|transaction| transaction.inner().encoded_2718().into()).collect());
+        self.parts.mempool.offer(None, changes.dropped.iter().map(|transaction| transaction.inner().encoded_2718().into()).collect());
     }
 
     fn for_mempool(&self, changes: &Changes) -> mempool::Committed {

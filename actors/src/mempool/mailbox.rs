@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use primitives::{Address, B256, Bytes, RecoveredTransaction};
+use primitives::{Address, B256, Bytes, NodeId, RecoveredTransaction};
 use supervision::{AskError, Lane, MailboxLimits, Reply};
 
 use super::{
@@ -39,7 +39,10 @@ pub struct Counts {
 
 pub(super) enum Message {
     Submit(Pooled, Reply<Result<B256, Rejected>>),
-    Offer(Vec<Bytes>),
+    Offer(Option<NodeId>, Vec<Bytes>),
+    Announced(NodeId, Vec<B256>),
+    Asked(NodeId, Vec<B256>),
+    Look,
     Admit(Vec<Pooled>),
     Remind,
     Written(u64, Result<(), StorageError>),
@@ -56,7 +59,10 @@ impl supervision::Message for Message {
     fn name(&self) -> &'static str {
         match self {
             Self::Submit(..) => "Submit",
-            Self::Offer(_) => "Offer",
+            Self::Offer(..) => "Offer",
+            Self::Announced(..) => "Announced",
+            Self::Asked(..) => "Asked",
+            Self::Look => "Look",
             Self::Admit(_) => "Admit",
             Self::Remind => "Remind",
             Self::Written(..) => "Written",
@@ -73,7 +79,7 @@ impl supervision::Message for Message {
     fn lane(&self) -> Lane {
         match self {
             Self::Best(..) | Self::Committed(_) | Self::Discard(_) | Self::Written(..) => Lane::Urgent,
-            Self::Offer(_) | Self::Admit(_) | Self::Remind => Lane::Bulk,
+            Self::Offer(..) | Self::Announced(..) | Self::Asked(..) | Self::Admit(_) | Self::Remind | Self::Look => Lane::Bulk,
             _ => Lane::Normal,
         }
     }
@@ -96,9 +102,20 @@ impl MempoolMailbox {
         asked.unwrap_or_else(|error| Err(Rejected::Unavailable(error.to_string())))
     }
 
-    /// Transactions from a peer, EIP-2718 encoded. What does not fit is dropped; another peer will offer it.
-    pub fn offer(&self, transactions: Vec<Bytes>) -> bool {
-        self.address.try_send(Message::Offer(transactions)).is_ok()
+    /// Transactions, EIP-2718 encoded, from a peer or out of blocks that were not decided. What does not fit is dropped; whoever has
+    /// it announces it again.
+    pub fn offer(&self, from: Option<NodeId>, transactions: Vec<Bytes>) -> bool {
+        self.address.try_send(Message::Offer(from, transactions)).is_ok()
+    }
+
+    /// A peer has these.
+    pub fn announced(&self, from: NodeId, hashes: Vec<B256>) -> bool {
+        self.address.try_send(Message::Announced(from, hashes)).is_ok()
+    }
+
+    /// A peer asks for these.
+    pub fn asked(&self, from: NodeId, hashes: Vec<B256>) -> bool {
+        self.address.try_send(Message::Asked(from, hashes)).is_ok()
     }
 
     /// The best transactions for a block of `gas_limit`.

@@ -53,7 +53,7 @@ pub use config::{Config, Redial};
 pub use listener::Door;
 pub use peer::{Peer, SessionKey};
 pub use peers::Peers;
-pub use routes::{Incoming, NoRoom, PartsMessage, PeerEvent, Route, Routes, StandingMessage, SyncMessage, to};
+pub use routes::{Incoming, NoRoom, PartsMessage, PeerEvent, Route, Routes, StandingMessage, SyncMessage, TransactionsMessage, to};
 
 /// The part of the tree that talks to peers, before it is started.
 pub struct P2p {

@@ -22,6 +22,16 @@ impl Peers {
         }
     }
 
+    /// Says how a height is being decided, to one peer or to all that listen. Whoever follows only asks for the block when it is decided.
+    pub fn say_to_listeners(&self, to: Option<NodeId>, message: Message) {
+        let kind = message.kind();
+        match (to, self.encode(message)) {
+            (Some(peer), Ok(message)) => drop(self.send_to(&peer, &message)),
+            (None, Ok(message)) => self.list().iter().filter(|peer| peer.listens()).for_each(|peer| drop(peer.send(&message))),
+            (_, Err(error)) => error!(kind, %error, "a message fits no frame"),
+        }
+    }
+
     /// Ends the session with a peer that sent what no honest node sends.
     pub fn dismiss(&self, node: &NodeId) {
         if let Some(peer) = self.get(node) {

@@ -26,7 +26,7 @@ const STALE_AFTER: Duration = Duration::from_millis(50 + 5_000 + 6_500);
 /// How long a page about the node may take, whatever is stuck.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 /// What needs storage.
-const DEPENDENTS: [&str; 4] = ["mempool", "proposals", "execution", "sync"];
+const DEPENDENTS: [&str; 5] = ["mempool", "proposals", "execution", "sync", "evidence"];
 /// Crashes in a row, so that the pauses before the next start add up to more than half a second.
 const CRASHES: usize = 4;
 

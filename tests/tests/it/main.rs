@@ -8,6 +8,7 @@ mod command_line;
 mod disk;
 mod faces;
 mod faults;
+mod gossip;
 mod health;
 mod layering;
 mod light_client;

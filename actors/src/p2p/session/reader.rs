@@ -12,7 +12,9 @@ use wire::{
 };
 
 use super::{
-    super::{Config, Incoming, NoRoom, PartsMessage, Peer, PeerEvent, Peers, Route, Routes, StandingMessage, SyncMessage, trace},
+    super::{
+        Config, Incoming, NoRoom, PartsMessage, Peer, PeerEvent, Peers, Route, Routes, StandingMessage, SyncMessage, TransactionsMessage, trace,
+    },
     actor::Message,
     quota::{Quota, Verdict},
 };
@@ -118,15 +120,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
         let routes = &self.routes;
         match word {
             Word::Consensus(message) => self.must_fit(kind, &routes.consensus, message),
-            Word::CurrentRequest(request) => self.must_fit(kind, &routes.current, request),
+            Word::CurrentRequest(request) => {
+                // Before it is answered, so that nothing is said between the answer and what follows it.
+                self.peer.begins_to_listen();
+                self.must_fit(kind, &routes.current, request)
+            }
             Word::StandingRequest(request) => self.must_fit(kind, &routes.standing, StandingMessage::Request(request)),
             Word::Standing(answer) => self.must_fit(kind, &routes.standing, StandingMessage::Answer(answer)),
             Word::PartsStart(start) => self.may_drop(kind, &routes.parts, PartsMessage::Start(start)),
             Word::Part(part) => self.may_drop(kind, &routes.parts, PartsMessage::Part(part)),
             Word::GetParts(request) => self.may_drop(kind, &routes.parts, PartsMessage::Get(request)),
-            Word::Transactions(transactions) => self.may_drop(kind, &routes.transactions, transactions),
+            Word::Transactions(these) => self.may_drop(kind, &routes.transactions, TransactionsMessage::These(these)),
+            Word::HaveTransactions(have) => self.may_drop(kind, &routes.transactions, TransactionsMessage::Have(have)),
+            Word::GetTransactions(get) => self.may_drop(kind, &routes.transactions, TransactionsMessage::Get(get)),
             Word::Status(status) => self.may_drop(kind, &routes.sync, SyncMessage::Status(status)),
             Word::GetBlocks(request) => self.may_drop(kind, &routes.sync, SyncMessage::Get(request)),
+            Word::Evidence(piece) => self.may_drop(kind, &routes.evidence, piece),
             Word::BlockChunk(chunk) => self.may_drop(kind, &routes.sync, SyncMessage::Chunk(chunk)),
             Word::Ping(ping) => self.answer(ping),
             Word::Pong(pong) => self.note(pong),
@@ -182,7 +191,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
     }
 }
 
-/// Whether it goes to the mailbox where a vote that finds no room ends a session.
+/// Whether it goes to the mailbox where a vote that finds no room ends a session, or costs as much to verify.
 fn is_for_consensus(word: &Word) -> bool {
-    matches!(word, Word::Consensus(_) | Word::CurrentRequest(_) | Word::StandingRequest(_) | Word::Standing(_))
+    matches!(word, Word::Consensus(_) | Word::CurrentRequest(_) | Word::StandingRequest(_) | Word::Standing(_) | Word::Evidence(_))
 }
