@@ -109,3 +109,20 @@ async fn block_gossip_is_imported_and_regossiped() {
     let validator = net.validator(0);
     assert_eq!((said(validator, "consensus").await, said(validator, "part").await), consensus);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gossip_crosses_tcp_boundary() {
+    // Two processes and one socket between them: transactions go one way, blocks the other.
+    let mut net = Testnet::of(1).start().await;
+    let follower = net.follower(0);
+    net.reach(3).within(secs(60)).await;
+    for nonce in 0..5 {
+        let hash = net.validator(follower).submit(&Transfer::new(0, nonce)).await.unwrap();
+        let receipt = net.validator(follower).receipt(hash, secs(60)).await;
+        assert_eq!(net.validator(0).receipt(hash, secs(30)).await, receipt);
+    }
+    // What came as transactions came once, and nothing of it came back.
+    let (back, there) = (said(net.validator(0), "transactions").await, said(net.validator(follower), "transactions").await);
+    assert_eq!((back, there), (0.0, 5.0));
+    net.agree().await;
+}

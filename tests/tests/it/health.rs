@@ -110,7 +110,7 @@ async fn health_tells_the_truth_within_one_probe_when_consensus_is_dead_or_the_h
     eventually("dead consensus", secs(20), async || is_dead().then_some(())).await;
     let (status, ready) = victim.get("/readyz").await;
     assert!(status == 503 && ready.contains("[-] consensus_running: restarting\n"), "{ready}");
-    assert!(ready.contains("[-] actors_running: 10 of 11; consensus is restarting"), "{ready}");
+    assert!(ready.contains("[-] actors_running: ") && ready.contains("; consensus is restarting"), "{ready}");
     victim.is_alive().await;
 
     // Consensus of the other runs and waits: its own height tells.
