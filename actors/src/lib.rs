@@ -16,6 +16,7 @@ pub mod admission;
 pub mod api;
 mod changes;
 pub mod consensus;
+pub mod evidence;
 pub mod execution;
 pub mod halt;
 pub mod heads;

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use consensus::host::Event;
 use wire::{
     Encoded, Message as Wire,
-    message::{CurrentRequest, Status, Transactions},
+    message::{CurrentRequest, Status},
 };
 
 use crate::{
     consensus::ConsensusMailbox,
+    evidence::EvidenceMailbox,
     ledger::Ledger,
     mempool::MempoolMailbox,
-    p2p::{Incoming, NoRoom, PartsMessage, Peer, PeerEvent, Routes, StandingMessage, SyncMessage},
+    p2p::{Incoming, NoRoom, PartsMessage, Peer, PeerEvent, Routes, StandingMessage, SyncMessage, TransactionsMessage},
     proposals::ProposalsMailbox,
     sync::SyncMailbox,
 };
@@ -24,7 +25,10 @@ pub struct Destinations {
     pub proposals: ProposalsMailbox,
     pub mempool: MempoolMailbox,
     pub sync: SyncMailbox,
+    pub evidence: EvidenceMailbox,
     pub ledger: Ledger,
+    /// This node has no vote: it asks for blocks when they are decided, and not to hear how.
+    pub follows: bool,
     /// The chain id that our words carry.
     pub chain_id: u64,
 }
@@ -43,12 +47,17 @@ pub fn routes(to: &Destinations) -> Routes {
             PartsMessage::Part(part) => to.proposals.part(from.node(), part),
             PartsMessage::Get(request) => to.proposals.want(from.node(), request),
         }),
-        transactions: with(to, |to, Incoming { from, message }: Incoming<Transactions>| to.mempool.offer(Some(from.node()), message.transactions)),
+        transactions: with(to, |to, Incoming { from, message }| match message {
+            TransactionsMessage::These(these) => to.mempool.offer(Some(from.node()), these.transactions),
+            TransactionsMessage::Have(have) => to.mempool.announced(from.node(), have.hashes),
+            TransactionsMessage::Get(get) => to.mempool.asked(from.node(), get.hashes),
+        }),
         sync: with(to, |to, Incoming { from, message }| match message {
             SyncMessage::Status(status) => to.sync.status(from.node(), status.height),
             SyncMessage::Get(request) => to.sync.serve(from.node(), request),
             SyncMessage::Chunk(chunk) => to.sync.chunk(from.node(), chunk),
         }),
+        evidence: with(to, |to, Incoming { from, message }| to.evidence.heard(from.node(), message)),
         events: {
             let to = to.clone();
             Arc::new(move |event| happened(&to, event))
@@ -67,6 +76,7 @@ fn happened(to: &Destinations, event: PeerEvent) {
         PeerEvent::Up(peer) => {
             to.consensus.happened(Event::PeerUp { node: peer.node(), validator: peer.validator() });
             greet(to, &peer);
+            to.evidence.greet(peer.node());
         }
         PeerEvent::Validator(peer) => drop(to.consensus.happened(Event::PeerUp { node: peer.node(), validator: peer.validator() })),
         PeerEvent::Measured(peer) => measured(to, &peer),
@@ -87,7 +97,9 @@ fn measured(to: &Destinations, peer: &Peer) {
 fn greet(to: &Destinations, peer: &Peer) {
     let Ok(head) = to.ledger.head() else { return };
     let height = primitives::Height(head.header.number);
-    for message in [Wire::Status(Status { height, hash: head.hash }), Wire::CurrentRequest(CurrentRequest { height: height.next() })] {
+    let status = Wire::Status(Status { height, hash: head.hash });
+    let current = (!to.follows).then(|| Wire::CurrentRequest(CurrentRequest { height: height.next() }));
+    for message in [status].into_iter().chain(current) {
         // A session that takes nothing is over already.
         let _ = Encoded::new(to.chain_id, message, None).map(|message| peer.send(&message));
     }

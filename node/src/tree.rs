@@ -3,7 +3,7 @@
 //! ```text
 //!   storage ─┬─ execution ── mempool
 //!            ├─ proposals
-//!            ├─ p2p.gossip ── p2p.listener, p2p.dialer ─ ─ sync ─ ─ consensus
+//!            ├─ p2p.gossip ── p2p.listener, p2p.dialer ─ ─ sync, evidence ─ ─ consensus
 //!   signer ──┴──────────────────────────────────────────────────────┘
 //!   api      after everybody; stays when they restart
 //! ```
@@ -34,7 +34,8 @@ pub const ROWS: &[Row] = &[
     Row { name: "p2p.listener", needs: &[], after: &[] },
     Row { name: "p2p.dialer", needs: &[], after: &[] },
     Row { name: "sync", needs: &["storage"], after: &["p2p.gossip"] },
-    Row { name: "consensus", needs: &["signer"], after: &["execution", "mempool", "proposals", "p2p.gossip", "sync"] },
+    Row { name: "evidence", needs: &["storage"], after: &["p2p.gossip"] },
+    Row { name: "consensus", needs: &["signer"], after: &["execution", "mempool", "proposals", "p2p.gossip", "sync", "evidence"] },
     Row { name: "api", needs: &[], after: &["consensus"] },
 ];
 

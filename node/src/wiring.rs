@@ -6,6 +6,7 @@ use actors::{
     admission::Admission,
     api::{ApiMailbox, Backend, Sources},
     consensus::{ConsensusMailbox, ConsensusMetrics, ConsensusView},
+    evidence::{EvidenceMailbox, EvidenceMetrics},
     execution::{ExecutionMailbox, ExecutionMetrics},
     halt::Halter,
     heads::Heads,
@@ -56,6 +57,7 @@ pub(crate) struct Wiring {
     heads: Heads,
     sync: SyncMailbox,
     sync_view: SyncView,
+    evidence: EvidenceMailbox,
     consensus: ConsensusMailbox,
     consensus_view: ConsensusView,
     p2p: Option<P2p>,
@@ -69,13 +71,15 @@ impl Wiring {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let genesis = launch.genesis.clone();
         let (ledger, consensus, proposals) = (Ledger::default(), ConsensusMailbox::new(), ProposalsMailbox::new());
-        let (mempool, sync) = (MempoolMailbox::new(), SyncMailbox::new());
+        let (mempool, sync, evidence) = (MempoolMailbox::new(), SyncMailbox::new(), EvidenceMailbox::new());
         let destinations = Destinations {
             consensus: consensus.clone(),
             proposals: proposals.clone(),
             mempool: mempool.clone(),
             sync: sync.clone(),
+            evidence: evidence.clone(),
             ledger: ledger.clone(),
+            follows: follows(launch),
             chain_id: genesis.chain_id,
         };
         let p2p = connect(launch, &destinations, meter, clock.clone())?;
@@ -99,6 +103,7 @@ impl Wiring {
             heads: Heads::default(),
             sync,
             sync_view: SyncView::default(),
+            evidence,
             consensus,
             consensus_view,
             p2p: Some(p2p),
@@ -118,7 +123,8 @@ impl Wiring {
             ("mempool", self.mempool_child(&peers)),
             ("proposals", self.proposals_child(&peers)),
             ("execution", self.execution_child(&peers, launch)),
-            ("sync", probes::catching_up(self.sync_child(&peers), &self.ledger, &self.sync_view)),
+            ("sync", probes::catching_up(self.sync_child(&peers, follows(launch)), &self.ledger, &self.sync_view)),
+            ("evidence", self.evidence_child(&peers)),
             ("consensus", probes::height(self.consensus_child(&peers, launch.validator_key.clone()), &self.heads, &self.genesis)),
             ("signer", self.signer_child(&peers, launch, data.clone())),
             ("api", self.api_child(&peers, door, launch, data)?),
@@ -161,7 +167,8 @@ impl Wiring {
             metrics: MempoolMetrics::new(&self.meter),
             waiting: self.waiting.clone(),
             wake: Arc::new(move |waiting| _ = consensus.transactions_waiting(waiting)),
-            validators: self.genesis.validators.len() as u32,
+            set: self.genesis.validators.clone(),
+            clock: self.clock.clone(),
         };
         mempool::child(&self.mempool, parts)
     }
@@ -199,7 +206,7 @@ impl Wiring {
         actors::execution::child(&self.execution, parts)
     }
 
-    fn sync_child(&self, peers: &Peers) -> ChildSpec {
+    fn sync_child(&self, peers: &Peers, follows: bool) -> ChildSpec {
         let parts = actors::sync::Parts {
             domain: self.genesis.domain(),
             set: self.genesis.validators.clone(),
@@ -208,8 +215,21 @@ impl Wiring {
             consensus: self.consensus.clone(),
             clock: self.clock.clone(),
             view: self.sync_view.clone(),
+            follows,
         };
         actors::sync::child(&self.sync, parts)
+    }
+
+    fn evidence_child(&self, peers: &Peers) -> ChildSpec {
+        let parts = actors::evidence::Parts {
+            domain: self.genesis.domain(),
+            set: self.genesis.validators.clone(),
+            ledger: self.ledger.clone(),
+            storage: self.storage.clone(),
+            peers: peers.clone(),
+            metrics: EvidenceMetrics::new(&self.meter),
+        };
+        actors::evidence::child(&self.evidence, parts)
     }
 
     fn consensus_child(&self, peers: &Peers, key: Option<SecretKey>) -> ChildSpec {
@@ -222,6 +242,7 @@ impl Wiring {
             execution: self.execution.clone(),
             proposals: self.proposals.clone(),
             sync: self.sync.clone(),
+            evidence: self.evidence.clone(),
             peers: peers.clone(),
             clock: self.clock.clone(),
             metrics: ConsensusMetrics::new(&self.meter),
@@ -327,6 +348,11 @@ fn connect(launch: &Launch, destinations: &Destinations, meter: &Meter, clock: A
         p2p.peers.introduce(proof).map_err(|error| Failure::runtime(error.to_string()))?;
     }
     Ok(p2p)
+}
+
+/// Whether this node has no vote.
+fn follows(launch: &Launch) -> bool {
+    launch.validator_key.as_ref().is_none_or(|key| launch.genesis.validators.get(&key.address()).is_none())
 }
 
 fn fee_recipient(launch: &Launch) -> Address {

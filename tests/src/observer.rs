@@ -7,14 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actors::p2p::{self, Config, P2p, Peers, Routes};
+use actors::p2p::{self, Config, P2p, PeerEvent, Peers, Routes};
 use anyhow::{Context, Result};
 use node::network::Member;
 use opentelemetry::metrics::{MeterProvider, noop::NoopMeterProvider};
 use parking_lot::Mutex;
-use primitives::{Address, B256, ConsensusMessage, Domain, PeerAddress, SecretKey, SystemClock, VoteKind};
+use primitives::{Address, B256, ConsensusMessage, Domain, Height, PeerAddress, SecretKey, SystemClock, VoteKind};
 use supervision::{Running, Tree};
-use wire::{Codec, Identity, Limits, Tcp};
+use wire::{Codec, Encoded, Identity, Limits, Message, Tcp, message::CurrentRequest};
 
 use crate::wait::eventually;
 
@@ -149,8 +149,17 @@ fn routes(heard: &Arc<Mutex<Heard>>, domain: Domain) -> Routes {
         parts: Arc::new(|_| Ok(())),
         transactions: Arc::new(|_| Ok(())),
         sync: Arc::new(|_| Ok(())),
-        events: Arc::new(|_| {}),
+        evidence: Arc::new(|_| Ok(())),
+        events: Arc::new(move |event| greet(&event, &domain)),
     }
+}
+
+/// Whoever asks for what is current hears the rest, too.
+fn greet(event: &PeerEvent, domain: &Domain) {
+    let PeerEvent::Up(peer) = event else { return };
+    let request = Message::CurrentRequest(CurrentRequest { height: Height(1) });
+    // A session that takes nothing is over already.
+    let _ = Encoded::new(domain.chain_id, request, None).map(|request| peer.send(&request));
 }
 
 fn development_keys() -> impl Iterator<Item = SecretKey> {

@@ -1,6 +1,6 @@
 //! Everything that nodes say to each other, with the name and the lane of each.
 
-use primitives::{Address, B256, Bytes, ConsensusMessage, Height, Proposal, Round, Signed};
+use primitives::{Address, B256, Bytes, ConsensusMessage, Evidence, Height, Proposal, Round, Signed};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Lane, Outline, ValidatorProof, octets};
@@ -70,10 +70,16 @@ messages! {
     GetParts(GetParts) = "get_parts" in Proposals;
     /// Transactions for the mempool.
     Transactions(Transactions) = "transactions" in Transactions;
+    /// Transactions that the sender can give.
+    HaveTransactions(HaveTransactions) = "have_transactions" in Transactions;
+    /// "Send me these transactions."
+    GetTransactions(GetTransactions) = "get_transactions" in Transactions;
     /// "Send me these decided blocks."
     GetBlocks(GetBlocks) = "get_blocks" in Bulk;
     /// One chunk of a decided block.
     BlockChunk(BlockChunk) = "block_chunk" in Bulk;
+    /// Proof that a validator contradicted itself.
+    Evidence(Evidence) = "evidence" in Bulk;
 }
 
 /// Asks a validator for its standing.
@@ -161,6 +167,18 @@ pub struct GetParts {
 pub struct Transactions {
     #[serde(with = "octets::list")]
     pub transactions: Vec<Bytes>,
+}
+
+/// Announces transactions that wait at the sender.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HaveTransactions {
+    pub hashes: Vec<B256>,
+}
+
+/// Asks for transactions that were announced. Those that still wait at the receiver come as [`Transactions`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GetTransactions {
+    pub hashes: Vec<B256>,
 }
 
 /// Asks for decided blocks. Those that the receiver has come in order; [`Status`] says where it ends.

@@ -8,8 +8,8 @@
 use std::path::PathBuf;
 
 use primitives::{
-    Address, B256, Bytes, Certificate, CommitSignature, ConsensusMessage, Domain, Height, PolkaCertificate, Proposal, Round, RoundCertificate,
-    RoundCertificateKind, RoundVote, SecretKey, Signed, Standing, Vote, VoteKind,
+    Address, B256, Bytes, Certificate, CommitSignature, ConsensusMessage, Domain, Evidence, Height, PolkaCertificate, Proposal, Round,
+    RoundCertificate, RoundCertificateKind, RoundVote, SecretKey, Signed, Standing, Vote, VoteKind,
 };
 
 use crate::{
@@ -37,6 +37,7 @@ fn messages() -> Vec<Message> {
     let vote = Vote { kind: VoteKind::Prevote, height: HEIGHT, round: ROUND, value: Some(VALUE), validator: key.address() };
     let nil = Vote { kind: VoteKind::Precommit, value: None, ..vote.clone() };
     let proposal = Proposal { height: HEIGHT, round: ROUND, value: VALUE, pol_round: Some(Round(0)), proposer: key.address() };
+    let other = sign(Vote { value: None, ..vote.clone() });
     let (vote, nil, proposal) = (sign(vote), sign(nil), sign(proposal));
     let (validator, signature) = (key.address(), vote.signature);
     let signatures = vec![CommitSignature { validator, signature }];
@@ -53,7 +54,7 @@ fn messages() -> Vec<Message> {
         Message::Consensus(ConsensusMessage::Polka(polka)),
         Message::Consensus(ConsensusMessage::Round(round)),
         Message::StandingRequest(StandingRequest { nonce: 5, validator }),
-        Message::Standing(StandingAnswer { nonce: 5, standing: Standing { tip, votes: vec![vote], proposals: vec![proposal.clone()] } }),
+        Message::Standing(StandingAnswer { nonce: 5, standing: Standing { tip, votes: vec![vote.clone()], proposals: vec![proposal.clone()] } }),
         Message::Status(Status { height: HEIGHT, hash: VALUE }),
         Message::CurrentRequest(CurrentRequest { height: HEIGHT }),
         Message::Ping(Ping { nonce: 1, sent_ms: 1_700_000_000_000 }),
@@ -64,8 +65,11 @@ fn messages() -> Vec<Message> {
         Message::Part(Part { height: HEIGHT, round: ROUND, value: VALUE, index: 0, bytes: bytes.clone() }),
         Message::GetParts(GetParts { height: HEIGHT, round: ROUND, value: VALUE, have: vec![0, 300] }),
         Message::Transactions(Transactions { transactions: vec![bytes.clone(), Bytes::from_static(&[2])] }),
+        Message::HaveTransactions(HaveTransactions { hashes: vec![VALUE] }),
+        Message::GetTransactions(GetTransactions { hashes: vec![VALUE] }),
         Message::GetBlocks(GetBlocks { from: HEIGHT, count: 16 }),
         Message::BlockChunk(BlockChunk { height: HEIGHT, outline, index: 0, bytes }),
+        Message::Evidence(Evidence::Votes(vote, other)),
     ]
 }
 

@@ -14,12 +14,7 @@ use wire::{
 };
 
 use super::{actor::Consensus, mailbox::Message, tasks};
-use crate::{
-    execution::Decided,
-    p2p::Offence,
-    proposals::Arrived,
-    storage::{Batch, Keyspace},
-};
+use crate::{evidence, execution::Decided, p2p::Offence, proposals::Arrived, storage::Batch};
 
 const EVIDENCE_PAUSE: std::time::Duration = std::time::Duration::from_secs(5);
 const EVIDENCE_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
@@ -77,6 +72,8 @@ impl Consensus {
             Action::Commit { certificate, origin } => self.commit(certificate, origin, context)?,
             Action::AskStandings => self.ask_standings(),
             Action::Answer { question, standing } => self.answer(question, standing),
+            // Who asks hears everything from then on, and a follower is not one to judge it.
+            Action::AskRound if !parts.votes() => {}
             Action::AskRound => parts.peers.say(None, Wire::CurrentRequest(CurrentRequest { height: self.height })),
             Action::AnnounceTip { to } => {
                 if let Ok(head) = parts.ledger.head() {
@@ -152,21 +149,22 @@ impl Consensus {
         }
     }
 
-    /// Contradictions are kept for ever, each once.
+    /// Contradictions are kept for ever, each once, and then told to all peers.
     fn keep_evidence(&self, evidence: Vec<Evidence>, context: &Context<Message>) {
         self.parts.metrics.evidence.add(evidence.len() as u64, &[]);
         let mut batch = Batch::loose();
-        for piece in evidence {
+        for piece in &evidence {
             warn!(validator = %piece.validator(), height = %piece.height(), "a validator contradicted itself");
-            let bytes = rmp_serde::to_vec(&piece).expect("values in memory always have a MessagePack form");
-            batch.put(Keyspace::Evidence, primitives::keccak256(&bytes).to_vec(), bytes);
+            evidence::put(&mut batch, piece);
         }
-        let storage = self.parts.storage.clone();
+        let (storage, keeper) = (self.parts.storage.clone(), self.parts.evidence.clone());
         context.task("evidence", async move {
             while let Err(error) = storage.commit(batch.clone(), EVIDENCE_LIMIT).await {
                 warn!(%error, "evidence is not written yet");
                 tokio::time::sleep(EVIDENCE_PAUSE).await;
             }
+            // Without room the keeper is restarting, and reads it from disk.
+            keeper.found(evidence);
         });
     }
 

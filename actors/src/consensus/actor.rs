@@ -18,6 +18,7 @@ use wire::message::{StandingAnswer, StandingRequest};
 
 use super::{ConsensusMailbox, ConsensusMetrics, ConsensusView, mailbox::Message, questions::Questions, tasks, under_way::UnderWay};
 use crate::{
+    evidence::EvidenceMailbox,
     execution::{BuiltBlock, Decided, ExecutionMailbox},
     ledger::Ledger,
     mempool::Waiting,
@@ -47,6 +48,7 @@ pub struct Parts {
     pub execution: ExecutionMailbox,
     pub proposals: ProposalsMailbox,
     pub sync: SyncMailbox,
+    pub evidence: EvidenceMailbox,
     pub peers: Peers,
     pub clock: Arc<dyn Clock>,
     pub metrics: ConsensusMetrics,
@@ -55,6 +57,13 @@ pub struct Parts {
     pub waiting: Waiting,
     /// What one incarnation leaves to the next in this process.
     pub remembered: Arc<Mutex<Remembered>>,
+}
+
+impl Parts {
+    /// Whether our key is one of those that decide.
+    pub(super) fn votes(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| self.genesis.validators.get(&key.address()).is_some())
+    }
 }
 
 pub(super) struct Consensus {

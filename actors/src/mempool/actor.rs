@@ -8,14 +8,14 @@ use std::{
 
 use alloy_eips::eip2718::Encodable2718;
 use opentelemetry::KeyValue;
-use primitives::{Address, B256, Bytes, NodeId};
+use primitives::{Address, B256, Bytes, Clock, NodeId, ValidatorSet};
 use storage::ReadError;
 use supervision::{ChildSpec, Context, Fault, Incarnation, Reply, answer};
 use tracing::{Instrument, info, warn};
-use wire::{Message as Wire, message::Transactions};
 
 use super::{
     Counts, Limits, MempoolMailbox, MempoolMetrics, Pooled, Rejected, Sender, Waiting,
+    gossip::{Gossip, Raw},
     mailbox::{Committed, Message},
     pool::Pool,
 };
@@ -30,12 +30,12 @@ use crate::{
 
 /// How long a group of rows may take to reach the disk.
 const WRITE_LIMIT: Duration = Duration::from_secs(30);
-/// What waits longer than this is offered to peers again: those who proposed meanwhile do not seem to have it.
+/// What waits longer than this is announced to peers again: those who proposed meanwhile do not seem to have it.
 const REMIND_EVERY: Duration = Duration::from_secs(2);
-/// How much is offered again at a time, in gas: some full blocks.
+/// How much is announced again at a time, in gas: some full blocks.
 const REMIND_GAS: u64 = 120_000_000;
-/// Bytes of what is offered again at most.
-const REMIND_BYTES: usize = 4 << 20;
+/// How often late answers are looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Reading back recovers every sender.
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// Rows examined at once, on all cores.
@@ -59,13 +59,15 @@ pub struct Parts {
     pub waiting: Waiting,
     /// Told when that changes.
     pub wake: Arc<dyn Fn(bool) + Send + Sync>,
-    pub validators: u32,
+    pub set: ValidatorSet,
+    pub clock: Arc<dyn Clock>,
 }
 
 /// The mempool of one chain.
 struct Mempool {
     parts: Parts,
     pool: Pool,
+    gossip: Gossip,
     /// Not on disk yet: what goes into the next write.
     unwritten: Vec<Pooled>,
     /// Rows that the next write removes.
@@ -105,6 +107,7 @@ impl supervision::Actor for Mempool {
     async fn started(&mut self, context: &mut Context<Message>) -> Result<(), Fault> {
         self.writes = context.incarnation().0 << 32;
         context.every(REMIND_EVERY, || Message::Remind).detach();
+        context.every(LOOK_EVERY, || Message::Look).detach();
         self.write(context);
         self.tell();
         Ok(())
@@ -114,6 +117,11 @@ impl supervision::Actor for Mempool {
         match message {
             Message::Submit(pooled, reply) => self.submit(pooled, reply)?,
             Message::Offer(from, transactions) => self.examine(from, transactions, context),
+            // Nothing can be kept now; whoever has it announces it again.
+            Message::Announced(..) if !self.parts.room.is_there_for(DATABASE) => {}
+            Message::Announced(from, hashes) => self.gossip.announced(from, hashes, |hash| self.pool.contains(hash)),
+            Message::Asked(from, hashes) => self.gossip.asked(from, hashes, |hash| Some(encoded(self.pool.get(hash)?))),
+            Message::Look => self.gossip.look(),
             Message::Admit(offered) => offered.into_iter().try_for_each(|pooled| self.admit(pooled).map(drop))?,
             Message::Remind => self.remind(),
             Message::Written(number, outcome) => self.written(number, outcome),
@@ -147,6 +155,7 @@ impl Mempool {
         let head = parts.ledger.head()?;
         let mut mempool = Self {
             pool: Pool::new(parts.limits, parts.admission.next_base_fee(&head)),
+            gossip: Gossip::new(parts.peers.clone(), parts.set.clone(), parts.clock.clone()),
             parts,
             unwritten: Vec::new(),
             unremoved: Vec::new(),
@@ -188,13 +197,13 @@ impl Mempool {
     }
 
     /// Recovers the senders of what is new, beside the messages.
-    fn examine(&self, from: Option<NodeId>, transactions: Vec<Bytes>, context: &Context<Message>) {
+    fn examine(&mut self, from: Option<NodeId>, transactions: Vec<Bytes>, context: &Context<Message>) {
         // Those who offer them do so again until they are in a block.
         if !self.parts.room.is_there_for(DATABASE) {
             return;
         }
-        let is_new = |bytes: &Bytes| !self.pool.contains(&primitives::keccak256(bytes));
-        let new: Vec<Bytes> = transactions.into_iter().filter(is_new).collect();
+        let came = self.gossip.came(from, transactions).into_iter();
+        let new: Vec<Bytes> = came.filter(|raw| !self.pool.contains(&raw.hash)).map(|raw| raw.bytes).collect();
         if new.is_empty() {
             return;
         }
@@ -202,7 +211,7 @@ impl Mempool {
         context.task("recover", async move {
             let (examined, nonsense) = tokio::task::block_in_place(|| admission.examine_each(&new));
             from.into_iter().for_each(|from| judge(&peers, &from, examined.len(), nonsense));
-            // A full mailbox drops the offer; another peer makes it again.
+            // A full mailbox drops them; whoever has them announces them again.
             let _ = address.try_send(Message::Admit(examined));
         });
     }
@@ -254,6 +263,7 @@ impl Mempool {
 
     /// Rows of included transactions left with the block; the others' rows leave with the next write.
     fn committed(&mut self, committed: Committed) {
+        self.gossip.included(committed.included.iter());
         let touched: Vec<Address> = committed.accounts.iter().map(|(address, _)| *address).collect();
         let gone = self.pool.committed(committed.accounts, committed.base_fee);
         self.is_unsure = true;
@@ -303,7 +313,7 @@ impl Mempool {
             batch.remove(Keyspace::Mempool, hash.as_slice());
         }
         for pooled in writing.iter().filter(|pooled| self.pool.contains(&pooled.hash)) {
-            batch.put(Keyspace::Mempool, pooled.hash.as_slice(), pooled.transaction.inner().encoded_2718());
+            batch.put(Keyspace::Mempool, pooled.hash.as_slice(), encoded(pooled));
         }
         (batch, writing, removed)
     }
@@ -324,14 +334,20 @@ impl Mempool {
             StorageError::NoSpace => Rejected::NoSpace,
             error => Rejected::Unavailable(error.to_string()),
         });
+        let (mut ours, mut relayed) = (Vec::new(), Vec::new());
         for pooled in &written {
-            for reply in self.submitters.remove(&pooled.hash).unwrap_or_default() {
-                answer(reply, answered.clone().map(|()| pooled.hash));
+            let submitters = self.submitters.remove(&pooled.hash).unwrap_or_default();
+            match submitters.is_empty() {
+                true => relayed.push(pooled.hash),
+                false => ours.push(Raw { hash: pooled.hash, bytes: encoded(pooled) }),
             }
+            submitters.into_iter().for_each(|reply| answer(reply, answered.clone().map(|()| pooled.hash)));
         }
         if outcome.is_ok() {
             self.announce(written.iter().map(|pooled| pooled.transaction.signer()));
-            self.offer(written.iter().map(|pooled| pooled.transaction.inner().encoded_2718().into()));
+            // Just being reopened: whose turn it is hardly matters then.
+            let next = self.parts.ledger.tip().unwrap_or_default().next();
+            self.gossip.spread(&ours, &relayed, next);
         }
     }
 
@@ -342,22 +358,13 @@ impl Mempool {
         }
     }
 
-    /// Offers again what was executable at the last look already. An offer is said once, and a peer that was away, or had no room,
+    /// Announces again what was executable at the last look already. It is said once, and a peer that was away, or had no room,
     /// would never propose what only this node has.
     fn remind(&mut self) {
         let best = self.pool.best(REMIND_GAS);
         let before = std::mem::replace(&mut self.lingering, best.iter().map(|transaction| *transaction.inner().tx_hash()).collect());
-        let old = best.iter().filter(|transaction| before.contains(transaction.inner().tx_hash()));
-        let mut bytes_left = REMIND_BYTES;
-        let fits = |encoded: &Bytes| {
-            bytes_left = bytes_left.saturating_sub(encoded.len());
-            bytes_left > 0
-        };
-        self.offer(old.map(|transaction| transaction.inner().encoded_2718().into()).take_while(fits));
-    }
-
-    fn offer(&self, encoded: impl Iterator<Item = Bytes>) {
-        Transactions::cut(encoded).into_iter().for_each(|transactions| self.parts.peers.say(None, Wire::Transactions(transactions)));
+        let hashes: Vec<B256> = best.iter().map(|transaction| *transaction.inner().tx_hash()).filter(|hash| before.contains(hash)).collect();
+        self.gossip.remind(&hashes);
     }
 
     /// Lets consensus know when the first executable transaction came or the last one went.
@@ -374,7 +381,7 @@ impl Mempool {
 
     /// How many blocks may pass a transaction by before it wakes nobody.
     fn patience(&self) -> u32 {
-        PATIENCE_TURNS * self.parts.validators
+        PATIENCE_TURNS * self.parts.set.len() as u32
     }
 }
 
@@ -383,4 +390,8 @@ fn judge(peers: &Peers, from: &NodeId, good: usize, nonsense: usize) {
     peers.useful(from, Deed::Transaction, good as u64);
     // As soon as its session ends nothing more needs to be said.
     let _ = (0..nonsense).find(|_| peers.offence(from, Offence::BadTransaction, "a transaction in no state"));
+}
+
+fn encoded(pooled: &Pooled) -> Bytes {
+    pooled.transaction.inner().encoded_2718().into()
 }

@@ -40,6 +40,9 @@ pub struct Counts {
 pub(super) enum Message {
     Submit(Pooled, Reply<Result<B256, Rejected>>),
     Offer(Option<NodeId>, Vec<Bytes>),
+    Announced(NodeId, Vec<B256>),
+    Asked(NodeId, Vec<B256>),
+    Look,
     Admit(Vec<Pooled>),
     Remind,
     Written(u64, Result<(), StorageError>),
@@ -57,6 +60,9 @@ impl supervision::Message for Message {
         match self {
             Self::Submit(..) => "Submit",
             Self::Offer(..) => "Offer",
+            Self::Announced(..) => "Announced",
+            Self::Asked(..) => "Asked",
+            Self::Look => "Look",
             Self::Admit(_) => "Admit",
             Self::Remind => "Remind",
             Self::Written(..) => "Written",
@@ -73,7 +79,7 @@ impl supervision::Message for Message {
     fn lane(&self) -> Lane {
         match self {
             Self::Best(..) | Self::Committed(_) | Self::Discard(_) | Self::Written(..) => Lane::Urgent,
-            Self::Offer(..) | Self::Admit(_) | Self::Remind => Lane::Bulk,
+            Self::Offer(..) | Self::Announced(..) | Self::Asked(..) | Self::Admit(_) | Self::Remind | Self::Look => Lane::Bulk,
             _ => Lane::Normal,
         }
     }
@@ -96,10 +102,20 @@ impl MempoolMailbox {
         asked.unwrap_or_else(|error| Err(Rejected::Unavailable(error.to_string())))
     }
 
-    /// Transactions, EIP-2718 encoded, from a peer or out of blocks that were not decided. What does not fit is dropped; another peer
-    /// will offer it.
+    /// Transactions, EIP-2718 encoded, from a peer or out of blocks that were not decided. What does not fit is dropped; whoever has
+    /// it announces it again.
     pub fn offer(&self, from: Option<NodeId>, transactions: Vec<Bytes>) -> bool {
         self.address.try_send(Message::Offer(from, transactions)).is_ok()
+    }
+
+    /// A peer has these.
+    pub fn announced(&self, from: NodeId, hashes: Vec<B256>) -> bool {
+        self.address.try_send(Message::Announced(from, hashes)).is_ok()
+    }
+
+    /// A peer asks for these.
+    pub fn asked(&self, from: NodeId, hashes: Vec<B256>) -> bool {
+        self.address.try_send(Message::Asked(from, hashes)).is_ok()
     }
 
     /// The best transactions for a block of `gas_limit`.

@@ -59,7 +59,7 @@ pub use config::{Config, Redial};
 pub use listener::Door;
 pub use peer::{Peer, SessionKey, Traffic};
 pub use peers::Peers;
-pub use routes::{Incoming, NoRoom, PartsMessage, PeerEvent, Route, Routes, StandingMessage, SyncMessage, to};
+pub use routes::{Incoming, NoRoom, PartsMessage, PeerEvent, Route, Routes, StandingMessage, SyncMessage, TransactionsMessage, to};
 pub use tap::{MALFORMED, Tap, Wanted};
 
 /// The part of the tree that talks to peers, before it is started.

@@ -51,6 +51,8 @@ struct Inner {
     metrics: Arc<P2pMetrics>,
     tap: Tap,
     validator: OnceLock<Address>,
+    /// It asked how the current height is being decided, and is told from then on.
+    listens: AtomicBool,
     /// Microseconds; `NONE` before the first pong.
     round_trip_us: AtomicU64,
     clock_offset_ms: AtomicI64,
@@ -100,6 +102,7 @@ impl Peer {
             metrics,
             tap,
             validator: OnceLock::new(),
+            listens: AtomicBool::new(false),
             round_trip_us: AtomicU64::new(NONE),
             clock_offset_ms: AtomicI64::new(0),
             heard_ms: AtomicU64::new(now.as_millis() as u64),
@@ -136,6 +139,15 @@ impl Peer {
     /// The validator it has proved to speak for.
     pub fn validator(&self) -> Option<Address> {
         self.0.validator.get().copied()
+    }
+
+    /// Whether it is told how heights are decided: validators are, and whoever has asked.
+    pub fn listens(&self) -> bool {
+        self.0.listens.load(Relaxed) || self.validator().is_some()
+    }
+
+    pub(super) fn begins_to_listen(&self) {
+        self.0.listens.store(true, Relaxed);
     }
 
     /// Of the latest ping that was answered.

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use primitives::{ConsensusMessage, NodeId};
+use primitives::{ConsensusMessage, Evidence, NodeId};
 use supervision::{Address, Message, SendError};
-use wire::message::{BlockChunk, CurrentRequest, GetBlocks, GetParts, Part, PartsStart, StandingAnswer, StandingRequest, Status, Transactions};
+use wire::message::{
+    BlockChunk, CurrentRequest, GetBlocks, GetParts, GetTransactions, HaveTransactions, Part, PartsStart, StandingAnswer, StandingRequest, Status,
+    Transactions,
+};
 
 use super::Peer;
 
@@ -34,9 +37,11 @@ pub struct Routes {
     /// Without room it is dropped, and asked for again by whoever misses it.
     pub parts: Route<PartsMessage>,
     /// Without room it is dropped.
-    pub transactions: Route<Transactions>,
+    pub transactions: Route<TransactionsMessage>,
     /// Without room it is dropped.
     pub sync: Route<SyncMessage>,
+    /// Without room it is dropped.
+    pub evidence: Route<Evidence>,
     /// Sessions that come and go.
     pub events: Arc<dyn Fn(PeerEvent) + Send + Sync>,
 }
@@ -54,6 +59,14 @@ pub enum PartsMessage {
     Start(PartsStart),
     Part(Part),
     Get(GetParts),
+}
+
+/// About transactions that wait for a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransactionsMessage {
+    These(Transactions),
+    Have(HaveTransactions),
+    Get(GetTransactions),
 }
 
 /// About decided blocks.

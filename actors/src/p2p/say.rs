@@ -25,6 +25,16 @@ impl Peers {
         }
     }
 
+    /// Says how a height is being decided, to one peer or to all that listen. Whoever follows only asks for the block when it is decided.
+    pub fn say_to_listeners(&self, to: Option<NodeId>, message: Message) {
+        let kind = message.kind();
+        match (to, self.encode(message)) {
+            (Some(peer), Ok(message)) => drop(self.send_to(&peer, &message)),
+            (None, Ok(message)) => self.list().iter().filter(|peer| peer.listens()).for_each(|peer| drop(peer.send(&message))),
+            (_, Err(error)) => error!(kind, %error, "a message fits no frame"),
+        }
+    }
+
     /// Ends a session with a word why, behind the votes that wait.
     pub(super) fn part(&self, peer: &Peer, reason: Farewell) {
         if let Ok(goodbye) = self.encode(Message::Goodbye(Goodbye { reason })) {

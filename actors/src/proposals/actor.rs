@@ -113,13 +113,13 @@ impl Proposals {
         }
     }
 
-    /// Each part goes once to each peer; what finds no room there is asked for again.
+    /// Each part goes once to each peer that listens; what finds no room there is asked for again.
     fn send(&self, proposal: &Signed<Proposal>, body: &Bytes, have: &[u32], peer: Option<NodeId>) {
         let Proposal { height, round, value, .. } = proposal.message;
         let start = PartsStart { proposal: proposal.clone(), outline: Outline::of(body) };
-        self.parts.peers.say(peer, Wire::PartsStart(start));
+        self.parts.peers.say_to_listeners(peer, Wire::PartsStart(start));
         for (index, bytes) in chunks::cut(body).filter(|(index, _)| !have.contains(index)) {
-            self.parts.peers.say(peer, Wire::Part(Part { height, round, value, index, bytes }));
+            self.parts.peers.say_to_listeners(peer, Wire::Part(Part { height, round, value, index, bytes }));
         }
     }
 

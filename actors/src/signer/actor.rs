@@ -184,7 +184,7 @@ impl Keeper {
             Recipient::Everybody => None,
             Recipient::Peer(peer) => Some(peer),
         };
-        self.parts.peers.say(peer, Wire::Consensus(message));
+        self.parts.peers.say_to_listeners(peer, Wire::Consensus(message));
     }
 
     /// Our own certified tip counts among those of the network: who is ahead of all who answered is not ahead of what was decided.

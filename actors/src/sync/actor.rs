@@ -37,6 +37,8 @@ pub struct Parts {
     pub consensus: ConsensusMailbox,
     pub clock: Arc<dyn Clock>,
     pub view: SyncView,
+    /// This node has no vote.
+    pub follows: bool,
 }
 
 /// Why a peer does not get the blocks it asked for.
@@ -63,7 +65,7 @@ pub fn child(mailbox: &SyncMailbox, parts: Parts) -> ChildSpec {
         let parts = parts.clone();
         async move {
             let tip = parts.ledger.tip()?;
-            let mut plan = Plan::new(tip);
+            let mut plan = if parts.follows { Plan::following(tip) } else { Plan::new(tip) };
             for (peer, height) in parts.view.tips() {
                 plan.status(peer, height, parts.clock.monotonic());
             }
@@ -94,7 +96,7 @@ impl supervision::Actor for Sync {
             Message::Behind(height) => self.hurry(height)?,
             Message::Look => self.look()?,
         }
-        if self.plan.is_catching_up() {
+        if self.plan.is_catching_up() || self.parts.follows {
             self.ask();
         }
         self.hand_on();

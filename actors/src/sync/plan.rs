@@ -2,7 +2,8 @@
 //!
 //! A node that is a height behind for a moment is not lagging: consensus will bring the block. It asks when it stood
 //! still for [`GRACE`] while somebody is ahead, or when it is [`FAR_BEHIND`] heights behind. Once blocks come it goes on
-//! asking until it is one height behind: the others do not stand still meanwhile.
+//! asking until it is one height behind: the others do not stand still meanwhile. A node that only follows has no other road to a
+//! block, and asks whoever announces one at once.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -38,6 +39,7 @@ pub struct Request {
 #[derive(Debug)]
 pub struct Plan<B> {
     tip: Height,
+    grace: Duration,
     /// Where the ledger ended when it was looked at last.
     stored: Height,
     /// When the tip moved last, or when the first peer came to be ahead of it.
@@ -61,9 +63,23 @@ struct Open {
 }
 
 impl<B> Plan<B> {
-    /// A plan for a node whose highest committed block is `tip`.
+    /// A plan for a validator whose highest committed block is `tip`.
     pub fn new(tip: Height) -> Self {
-        Self { tip, stored: tip, still_since: None, is_catching_up: false, peers: HashMap::new(), open: Vec::new(), arrived: BTreeMap::new() }
+        Self {
+            tip,
+            grace: GRACE,
+            stored: tip,
+            still_since: None,
+            is_catching_up: false,
+            peers: HashMap::new(),
+            open: Vec::new(),
+            arrived: BTreeMap::new(),
+        }
+    }
+
+    /// The same for a node that only follows.
+    pub fn following(tip: Height) -> Self {
+        Self { grace: Duration::ZERO, ..Self::new(tip) }
     }
 
     /// `peer` says that its highest committed block is `tip`.
@@ -170,7 +186,7 @@ impl<B> Plan<B> {
     }
 
     fn is_lagging(&self, now: Duration) -> bool {
-        let stood_still = self.still_since.is_some_and(|since| since + GRACE <= now);
+        let stood_still = self.still_since.is_some_and(|since| since + self.grace <= now);
         FAR_BEHIND <= self.behind() || self.is_catching_up || (0 < self.behind() && stood_still)
     }
 
@@ -252,6 +268,17 @@ mod tests {
     fn a_moment_behind_asks_nobody() {
         assert_eq!(plan_behind(&[11]).requests(START), []);
         assert_eq!(plan_behind(&[10]).requests(LATER), []);
+    }
+
+    #[test]
+    fn who_only_follows_asks_the_first_who_announces_a_block_at_once_and_nobody_else() {
+        let mut plan = Plan::<u64>::following(Height(10));
+        plan.status(peer(2), Height(11), START);
+        assert_eq!(plan.requests(START), [Request { peer: peer(2), from: Height(11), count: 1 }]);
+        plan.status(peer(1), Height(11), START);
+        assert_eq!(plan.requests(START), []);
+        assert!(plan.arrived(peer(2), Height(11), 11, START));
+        assert_eq!(plan.requests(START), []);
     }
 
     #[test]

@@ -4,13 +4,12 @@ use core_consensus::{Input as CoreInput, LivenessMsg, MisbehaviorEvidence, Propo
 use core_types as theirs;
 use core_types::{NilOrVal, Round as CoreRound, TimeoutKind, Validity, ValueOrigin, VoteType};
 use primitives::{
-    B256, Certificate, CommitSignature, ConsensusMessage, Height, PolkaCertificate, Proposal, Round, RoundCertificate, RoundCertificateKind,
-    RoundVote, Signed, Vote, VoteKind,
+    B256, Certificate, CommitSignature, ConsensusMessage, Evidence, Height, PolkaCertificate, Proposal, Round, RoundCertificate,
+    RoundCertificateKind, RoundVote, Signed, Vote, VoteKind,
 };
 
 use super::{
     context::{CoreAddress, CoreContext, CoreHeight, CoreProposal, CoreSignature, CoreValue, CoreVote},
-    effect::Evidence,
     input::{Timer, Wait},
 };
 use crate::entry::{Entry, JudgedEntry, Step, TimeoutEntry};

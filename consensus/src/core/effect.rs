@@ -1,7 +1,6 @@
 //! What comes out of the core, in the order in which it is to be carried out.
 
-use primitives::{Address, B256, Certificate, ConsensusMessage, Height, Proposal, Round, Signed, Vote};
-use serde::{Deserialize, Serialize};
+use primitives::{Address, B256, Certificate, ConsensusMessage, Evidence, Height, Round};
 
 use super::input::Timer;
 use crate::{Entry, Unreleased};
@@ -39,30 +38,4 @@ pub enum Effect {
     Decide(Certificate),
     /// What the core saw of validators who contradicted themselves at this height.
     Evidence(Vec<Evidence>),
-}
-
-/// Two signed messages of one validator that cannot both be honest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Evidence {
-    Votes(Signed<Vote>, Signed<Vote>),
-    Proposals(Signed<Proposal>, Signed<Proposal>),
-}
-
-impl Evidence {
-    /// Who contradicted himself.
-    pub fn validator(&self) -> Address {
-        match self {
-            Self::Votes(first, _) => first.message.validator,
-            Self::Proposals(first, _) => first.message.proposer,
-        }
-    }
-
-    /// Where.
-    pub fn height(&self) -> Height {
-        match self {
-            Self::Votes(first, _) => first.message.height,
-            Self::Proposals(first, _) => first.message.height,
-        }
-    }
 }

@@ -7,13 +7,13 @@ use core_consensus::{
     r#gen::{CoResult, Gen},
 };
 use core_types::VoteExtensionPolicy;
-use primitives::{Address, Height, Round, ValidatorSet};
+use primitives::{Address, Evidence, Height, Round, ValidatorSet};
 
 use super::{
     context::{CoreAddress, CoreContext, CoreHeight, CoreValidatorSet, CoreValue},
     convert,
     crypto::Crypto,
-    effect::{Effect, Evidence},
+    effect::Effect,
     effects::Carrier,
     input::Input,
 };

@@ -15,9 +15,10 @@ mod instance;
 mod verified;
 
 pub use crypto::Crypto;
-pub use effect::{Effect, Evidence};
+pub use effect::Effect;
 pub use input::{Input, Timer, Wait};
 pub use instance::{Core, Fatal, Start, Unrecoverable};
+pub use primitives::Evidence;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ mod compose;
 mod disk;
 mod faces;
 mod faults;
+mod gossip;
 mod health;
 mod layering;
 mod light_client;

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 use primitives::{
-    Address, B256, Bytes, Certificate, CommitSignature, ConsensusMessage, Domain, Height, PolkaCertificate, Proposal, Round, RoundCertificate,
-    RoundCertificateKind, RoundVote, SecretKey, Signed, Vote, VoteKind,
+    Address, B256, Bytes, Certificate, CommitSignature, ConsensusMessage, Domain, Evidence, Height, PolkaCertificate, Proposal, Round,
+    RoundCertificate, RoundCertificateKind, RoundVote, SecretKey, Signed, Vote, VoteKind,
 };
 use proptest::prelude::*;
 
@@ -118,6 +118,9 @@ fn message() -> impl Strategy<Value = Message> {
         })),
         (place(), hash(), have).prop_map(|((height, round), value, have)| Message::GetParts(GetParts { height, round, value, have })),
         prop::collection::vec(octets(), 0..4).prop_map(|transactions| Message::Transactions(Transactions { transactions })),
+        prop::collection::vec(hash(), 0..9).prop_map(|hashes| Message::HaveTransactions(HaveTransactions { hashes })),
+        prop::collection::vec(hash(), 0..9).prop_map(|hashes| Message::GetTransactions(GetTransactions { hashes })),
+        evidence().prop_map(Message::Evidence),
         (place(), any::<u32>()).prop_map(|((from, _), count)| Message::GetBlocks(GetBlocks { from, count })),
         (place(), outline(), any::<u32>(), octets()).prop_map(|((height, _), outline, index, bytes)| Message::BlockChunk(BlockChunk {
             height,
@@ -125,6 +128,13 @@ fn message() -> impl Strategy<Value = Message> {
             index,
             bytes
         })),
+    ]
+}
+
+fn evidence() -> impl Strategy<Value = Evidence> {
+    prop_oneof![
+        (vote(), vote()).prop_map(|(first, second)| Evidence::Votes(first, second)),
+        (proposal(), proposal()).prop_map(|(first, second)| Evidence::Proposals(first, second)),
     ]
 }
 

@@ -48,6 +48,8 @@ offences! {
     Broken = "broken_link", 60.0 points, provable: true, ends: true;
     /// A proof for a validator that does not hold for this node.
     ForgedProof = "forged_proof", 100.0 points, provable: true, ends: true;
+    /// Evidence that proves nothing.
+    ForgedEvidence = "forged_evidence", 100.0 points, provable: true, ends: true;
     /// A stream of parts that does not hash to its value, has parts outside of it, or begins with a proposal that nobody signed.
     BadStream = "bad_stream", 50.0 points, provable: true, ends: true;
     /// A decided block that does not hash to its certificate, or whose certificate does not hold.

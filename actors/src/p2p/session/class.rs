@@ -49,8 +49,14 @@ impl Class {
     /// The class of a message; none for what goes to consensus and has a quota of its own, and for the last word.
     pub fn of(word: &Message) -> Option<Self> {
         match word {
-            Message::Consensus(_) | Message::CurrentRequest(_) | Message::StandingRequest(_) | Message::Standing(_) | Message::Goodbye(_) => None,
+            Message::Consensus(_)
+            | Message::CurrentRequest(_)
+            | Message::StandingRequest(_)
+            | Message::Standing(_)
+            | Message::Evidence(_)
+            | Message::Goodbye(_) => None,
             Message::GetParts(_) | Message::GetBlocks(_) => Some(Self::Requests),
+            Message::HaveTransactions(_) | Message::GetTransactions(_) => Some(Self::Transactions),
             word if word.kind().contains("addr") => Some(Self::Addresses),
             word if word.kind().starts_with("get_") => Some(Self::Requests),
             // A kind that is new has the limits of its lane until it has its own.

@@ -13,7 +13,7 @@ use wire::{
 
 use super::{
     super::{
-        Config, Incoming, NoRoom, Offence, PartsMessage, Peer, PeerEvent, Peers, Route, Routes, StandingMessage, SyncMessage,
+        Config, Incoming, NoRoom, Offence, PartsMessage, Peer, PeerEvent, Peers, Route, Routes, StandingMessage, SyncMessage, TransactionsMessage,
         tap::{Content, Frame, MALFORMED},
         trace,
     },
@@ -150,15 +150,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
         let routes = &self.routes;
         match word {
             Word::Consensus(message) => self.must_fit(kind, &routes.consensus, message),
-            Word::CurrentRequest(request) => self.must_fit(kind, &routes.current, request),
+            Word::CurrentRequest(request) => {
+                // Before it is answered, so that nothing is said between the answer and what follows it.
+                self.peer.begins_to_listen();
+                self.must_fit(kind, &routes.current, request)
+            }
             Word::StandingRequest(request) => self.must_fit(kind, &routes.standing, StandingMessage::Request(request)),
             Word::Standing(answer) => self.must_fit(kind, &routes.standing, StandingMessage::Answer(answer)),
             Word::PartsStart(start) => self.may_drop(kind, &routes.parts, PartsMessage::Start(start)),
             Word::Part(part) => self.may_drop(kind, &routes.parts, PartsMessage::Part(part)),
             Word::GetParts(request) => self.may_drop(kind, &routes.parts, PartsMessage::Get(request)),
-            Word::Transactions(transactions) => self.may_drop(kind, &routes.transactions, transactions),
+            Word::Transactions(these) => self.may_drop(kind, &routes.transactions, TransactionsMessage::These(these)),
+            Word::HaveTransactions(have) => self.may_drop(kind, &routes.transactions, TransactionsMessage::Have(have)),
+            Word::GetTransactions(get) => self.may_drop(kind, &routes.transactions, TransactionsMessage::Get(get)),
             Word::Status(status) => self.may_drop(kind, &routes.sync, SyncMessage::Status(status)),
             Word::GetBlocks(request) => self.may_drop(kind, &routes.sync, SyncMessage::Get(request)),
+            Word::Evidence(piece) => self.may_drop(kind, &routes.evidence, piece),
             Word::BlockChunk(chunk) => self.may_drop(kind, &routes.sync, SyncMessage::Chunk(chunk)),
             Word::Ping(ping) => self.answer(ping),
             Word::Pong(pong) => self.note(pong),

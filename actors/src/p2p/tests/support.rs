@@ -206,7 +206,7 @@ fn routes(heard: &Arc<Heard>) -> Routes {
     let consensus = counting(heard, |heard| &heard.consensus);
     let parts = counting(heard, |heard| &heard.parts);
     let other = counting(heard, |heard| &heard.other);
-    let (current, standing, transactions, sync) = (other.clone(), other.clone(), other.clone(), other);
+    let (current, standing, transactions, evidence, sync) = (other.clone(), other.clone(), other.clone(), other.clone(), other);
     let events = heard.clone();
     Routes {
         consensus: Arc::new(move |_| consensus()),
@@ -215,6 +215,7 @@ fn routes(heard: &Arc<Heard>) -> Routes {
         parts: Arc::new(move |_| parts()),
         transactions: Arc::new(move |_| transactions()),
         sync: Arc::new(move |_| sync()),
+        evidence: Arc::new(move |_| evidence()),
         events: Arc::new(move |event| note(&events, &event)),
     }
 }

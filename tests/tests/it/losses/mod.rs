@@ -227,7 +227,7 @@ async fn storage(fleet: &Fleet) {
         closed
     });
     let from = fleet.tip(VICTIM);
-    let needing = ["mempool", "proposals", "execution", "sync"];
+    let needing = ["mempool", "proposals", "execution", "sync", "evidence"];
     for _ in 0..2 {
         let lives = needing.map(|name| fleet.child(VICTIM, name).incarnation);
         fleet.crash(VICTIM, "storage", "Commit").await;

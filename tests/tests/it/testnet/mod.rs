@@ -16,6 +16,7 @@ mod load;
 mod manager;
 mod money;
 mod socket;
+mod stranger;
 mod validator;
 mod wait;
 
@@ -30,6 +31,7 @@ pub use load::Load;
 pub use manager::{Manager, Word};
 pub use money::{CHAIN_ID, Transfer, account, ether, sign};
 pub use socket::Socket;
+pub use stranger::Stranger;
 pub use validator::{Validator, axolotl, command};
 pub use wait::{eventually, secs};
 
@@ -72,6 +74,19 @@ impl Testnet {
     /// The validators whose process runs.
     pub fn running(&self) -> impl Iterator<Item = &Validator> {
         self.validators.iter().filter(|validator| validator.is_running())
+    }
+
+    /// Starts a node without a vote whose only peer is the one of index `of`; returns its own index. The network must run.
+    pub fn follower(&mut self, of: usize) -> usize {
+        let (index, offset) = (self.validators.len(), free_offset(1));
+        let mut follower = Validator::at(self.directory(), index, offset);
+        let line = format!("init --follower --home {} --genesis-file validator-0/config/genesis.json", follower.name);
+        let made = axolotl(&line, self.directory());
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let peer = format!("p2p.peers=127.0.0.1:{}", self.validators[of].p2p);
+        follower.start_with(&["--port-offset", &offset.to_string(), "--set", &peer]);
+        self.validators.push(follower);
+        index
     }
 
     pub fn start_all(&mut self) {

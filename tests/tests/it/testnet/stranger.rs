@@ -1,0 +1,77 @@
+//! A node without a vote, in the test's own process, that says what the test wants said and remembers what it hears.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::SeqCst},
+};
+
+use actors::p2p::{self, Config, Incoming, P2p, PeerEvent, Peers, Route, Routes};
+use node::{genesis_file, network::Member};
+use opentelemetry::metrics::{MeterProvider, noop::NoopMeterProvider};
+use parking_lot::Mutex;
+use primitives::{Domain, Evidence, PeerAddress, SystemClock};
+use supervision::{Running, Tree};
+use wire::{Codec, Identity, Limits, Message, Tcp};
+
+use super::{Testnet, eventually, secs};
+
+/// Ends with the test.
+pub struct Stranger {
+    pub domain: Domain,
+    peers: Peers,
+    evidence: Arc<Mutex<Vec<Evidence>>>,
+    was_left: Arc<AtomicBool>,
+    _tree: Running,
+}
+
+impl Stranger {
+    /// Connects to one validator of `net`, and waits until it has.
+    pub async fn at(net: &Testnet, index: usize) -> Self {
+        let validator = &net.validators[index];
+        let domain = genesis_file::load(&validator.home.join("config/genesis.json")).unwrap().domain();
+        let peer = PeerAddress { node: Some(Member::development(index).node_id()), host: "127.0.0.1".into(), port: validator.p2p };
+        let identity = Identity::new(Member::fresh(0).node_key, domain).unwrap();
+        let config = Config::among_validators(identity, Limits::standard(vec![Codec::Msgpack]), ([127, 0, 0, 1], 0).into(), vec![peer], 7);
+        let (evidence, was_left) = (Arc::<Mutex<Vec<Evidence>>>::default(), Arc::<AtomicBool>::default());
+        let meter = NoopMeterProvider::new().meter("stranger");
+        let routes = routes(evidence.clone(), was_left.clone());
+        let P2p { peers, children, .. } = p2p::build(Tcp::VALIDATOR, config, routes, &meter, Arc::new(SystemClock::new()));
+        let tree = Tree::build("stranger", children, supervision::Config::new(meter)).unwrap().start().await;
+        eventually("a stranger's session", secs(30), async || (!peers.list().is_empty()).then_some(())).await;
+        Self { domain, peers, evidence, was_left, _tree: tree }
+    }
+
+    pub fn say(&self, message: Message) {
+        self.peers.say(None, message);
+    }
+
+    /// Evidence that it was told.
+    pub fn evidence(&self) -> Vec<Evidence> {
+        self.evidence.lock().clone()
+    }
+
+    /// Waits until the validator has ended the session.
+    pub async fn is_left(&self) {
+        eventually("the end of a stranger's session", secs(30), async || self.was_left.load(SeqCst).then_some(())).await;
+    }
+}
+
+fn routes(evidence: Arc<Mutex<Vec<Evidence>>>, was_left: Arc<AtomicBool>) -> Routes {
+    Routes {
+        consensus: deaf(),
+        current: deaf(),
+        standing: deaf(),
+        parts: deaf(),
+        transactions: deaf(),
+        sync: deaf(),
+        evidence: Arc::new(move |Incoming { message, .. }| {
+            evidence.lock().push(message);
+            Ok(())
+        }),
+        events: Arc::new(move |event| was_left.store(was_left.load(SeqCst) || matches!(event, PeerEvent::Down(_)), SeqCst)),
+    }
+}
+
+fn deaf<T: 'static>() -> Route<T> {
+    Arc::new(|_| Ok(()))
+}
