@@ -69,7 +69,7 @@ fn messages() -> Vec<Message> {
         Message::GetTransactions(GetTransactions { hashes: vec![VALUE] }),
         Message::GetBlocks(GetBlocks { from: HEIGHT, count: 16 }),
         Message::BlockChunk(BlockChunk { height: HEIGHT, outline, index: 0, bytes }),
-        Message::Evidence(Evidence::Votes(vote, other)),
+        Message::Evidence(Box::new(Evidence::Votes(vote, other))),
     ]
 }
 

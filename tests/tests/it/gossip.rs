@@ -38,15 +38,15 @@ async fn a_contradiction_that_one_validator_hears_of_is_listed_by_all_and_a_forg
     let teller = Stranger::at(&net, 0).await;
     let pair = |height, values: [u8; 2]| values.map(|value| prevote(&teller.domain, 3, height, value));
     let told = |[first, second]: [Signed<Vote>; 2]| Evidence::Votes(first, second);
-    teller.say(Message::Evidence(told(pair(1, [1, 2]))));
+    teller.say(Message::Evidence(Box::new(told(pair(1, [1, 2])))));
     let proved = [json!(node::development::validator_key(3).address()), json!(1), json!(ROUND)];
     everybody_lists(&net, std::slice::from_ref(&proved)).await;
 
     // Another pair for the same offence is nothing new; a signature that does not hold ends the session.
-    teller.say(Message::Evidence(told(pair(1, [1, 3]))));
+    teller.say(Message::Evidence(Box::new(told(pair(1, [1, 3])))));
     let [first, mut forged] = pair(2, [1, 2]);
     forged.signature = first.signature;
-    teller.say(Message::Evidence(Evidence::Votes(first, forged)));
+    teller.say(Message::Evidence(Box::new(Evidence::Votes(first, forged))));
     teller.is_left().await;
 
     // Found by consensus itself, which is told both votes by somebody who relays them.
