@@ -79,7 +79,7 @@ messages! {
     /// One chunk of a decided block.
     BlockChunk(BlockChunk) = "block_chunk" in Bulk;
     /// Proof that a validator contradicted itself.
-    Evidence(Evidence) = "evidence" in Bulk;
+    Evidence(Box<Evidence>) = "evidence" in Bulk;
 }
 
 /// Asks a validator for its standing.

@@ -62,7 +62,7 @@ impl supervision::Actor for Keeper {
 
     /// What an earlier life did not get round to telling is told now. In the first one nobody is there to hear it.
     async fn started(&mut self, _: &mut Context<Message>) -> Result<(), Fault> {
-        self.book.recent().for_each(|piece| self.parts.peers.say(None, Wire::Evidence(piece.clone())));
+        self.book.recent().for_each(|piece| self.parts.peers.say(None, Wire::Evidence(Box::new(piece.clone()))));
         Ok(())
     }
 
@@ -70,7 +70,7 @@ impl supervision::Actor for Keeper {
         match message {
             Message::Found(pieces) => pieces.into_iter().for_each(|piece| self.learn(piece, None)),
             Message::Heard(from, piece) => self.heard(from, *piece, context),
-            Message::Greet(peer) => self.book.recent().for_each(|piece| self.parts.peers.say(Some(peer), Wire::Evidence(piece.clone()))),
+            Message::Greet(peer) => self.book.recent().for_each(|piece| self.parts.peers.say(Some(peer), Wire::Evidence(Box::new(piece.clone())))),
             Message::Written(from, piece, is_kept) => self.written(from, *piece, is_kept),
         }
         Ok(())
@@ -84,7 +84,7 @@ impl Keeper {
             return;
         }
         for peer in self.parts.peers.list().iter().filter(|peer| Some(peer.node()) != from) {
-            self.parts.peers.say(Some(peer.node()), Wire::Evidence(piece.clone()));
+            self.parts.peers.say(Some(peer.node()), Wire::Evidence(Box::new(piece.clone())));
         }
     }
 

@@ -50,7 +50,7 @@ impl Gossip {
         for bytes in transactions {
             let hash = keccak256(&bytes);
             self.wanted.settled(&hash);
-            from.into_iter().for_each(|peer| drop(self.note(peer, hash)));
+            from.into_iter().for_each(|peer| _ = self.note(peer, hash));
             // Those that were not decided came before.
             if self.seen.insert(hash) || from.is_none() {
                 news.push(Raw { hash, bytes });
@@ -62,7 +62,7 @@ impl Gossip {
     /// A peer has these. Asks it for what is not here and nobody else was asked for.
     pub fn announced(&mut self, from: NodeId, mut hashes: Vec<B256>, is_here: impl Fn(&B256) -> bool) {
         hashes.truncate(MAX_HASHES);
-        hashes.iter().for_each(|hash| drop(self.note(from, *hash)));
+        hashes.iter().for_each(|hash| _ = self.note(from, *hash));
         let missing: Vec<B256> = hashes.into_iter().filter(|hash| !is_here(hash) && !self.seen.contains(hash)).collect();
         let asked = self.wanted.announced(from, missing, self.clock.monotonic());
         self.ask(from, asked);

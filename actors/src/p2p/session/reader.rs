@@ -135,7 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
             Word::GetTransactions(get) => self.may_drop(kind, &routes.transactions, TransactionsMessage::Get(get)),
             Word::Status(status) => self.may_drop(kind, &routes.sync, SyncMessage::Status(status)),
             Word::GetBlocks(request) => self.may_drop(kind, &routes.sync, SyncMessage::Get(request)),
-            Word::Evidence(piece) => self.may_drop(kind, &routes.evidence, piece),
+            Word::Evidence(piece) => self.may_drop(kind, &routes.evidence, *piece),
             Word::BlockChunk(chunk) => self.may_drop(kind, &routes.sync, SyncMessage::Chunk(chunk)),
             Word::Ping(ping) => self.answer(ping),
             Word::Pong(pong) => self.note(pong),
