@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn a_flood_is_forgotten_in_turn_and_the_last_are_known() {
         let mut recent = Recent::new(10);
-        (0..=255).for_each(|byte| drop(recent.insert(B256::repeat_byte(byte))));
+        (0..=255).for_each(|byte| _ = recent.insert(B256::repeat_byte(byte)));
         assert!(recent.young.len() + recent.old.len() <= 20);
         assert!((246..=255).all(|byte| recent.contains(&B256::repeat_byte(byte))));
     }

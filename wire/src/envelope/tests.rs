@@ -120,7 +120,7 @@ fn message() -> impl Strategy<Value = Message> {
         prop::collection::vec(octets(), 0..4).prop_map(|transactions| Message::Transactions(Transactions { transactions })),
         prop::collection::vec(hash(), 0..9).prop_map(|hashes| Message::HaveTransactions(HaveTransactions { hashes })),
         prop::collection::vec(hash(), 0..9).prop_map(|hashes| Message::GetTransactions(GetTransactions { hashes })),
-        evidence().prop_map(Message::Evidence),
+        evidence().prop_map(|piece| Message::Evidence(Box::new(piece))),
         (place(), any::<u32>()).prop_map(|((from, _), count)| Message::GetBlocks(GetBlocks { from, count })),
         (place(), outline(), any::<u32>(), octets()).prop_map(|((height, _), outline, index, bytes)| Message::BlockChunk(BlockChunk {
             height,

@@ -5,22 +5,29 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::SeqCst},
 };
 
-use actors::p2p::{self, Config, Incoming, P2p, PeerEvent, Peers, Route, Routes};
+use actors::p2p::{self, Config, Incoming, P2p, PeerEvent, Peers, Route, Routes, TransactionsMessage};
 use node::{genesis_file, network::Member};
 use opentelemetry::metrics::{MeterProvider, noop::NoopMeterProvider};
 use parking_lot::Mutex;
-use primitives::{Domain, Evidence, PeerAddress, SystemClock};
+use primitives::{B256, Domain, Evidence, PeerAddress, SystemClock};
 use supervision::{Running, Tree};
 use wire::{Codec, Identity, Limits, Message, Tcp};
 
 use super::{Testnet, eventually, secs};
 
+#[derive(Default)]
+struct Heard {
+    evidence: Mutex<Vec<Evidence>>,
+    /// Transactions that it was asked for.
+    asked: Mutex<Vec<B256>>,
+    was_left: AtomicBool,
+}
+
 /// Ends with the test.
 pub struct Stranger {
     pub domain: Domain,
     peers: Peers,
-    evidence: Arc<Mutex<Vec<Evidence>>>,
-    was_left: Arc<AtomicBool>,
+    heard: Arc<Heard>,
     _tree: Running,
 }
 
@@ -32,13 +39,13 @@ impl Stranger {
         let peer = PeerAddress { node: Some(Member::development(index).node_id()), host: "127.0.0.1".into(), port: validator.p2p };
         let identity = Identity::new(Member::fresh(0).node_key, domain).unwrap();
         let config = Config::among_validators(identity, Limits::standard(vec![Codec::Msgpack]), ([127, 0, 0, 1], 0).into(), vec![peer], 7);
-        let (evidence, was_left) = (Arc::<Mutex<Vec<Evidence>>>::default(), Arc::<AtomicBool>::default());
+        let heard = Arc::<Heard>::default();
         let meter = NoopMeterProvider::new().meter("stranger");
-        let routes = routes(evidence.clone(), was_left.clone());
+        let routes = routes(heard.clone());
         let P2p { peers, children, .. } = p2p::build(Tcp::VALIDATOR, config, routes, &meter, Arc::new(SystemClock::new()));
         let tree = Tree::build("stranger", children, supervision::Config::new(meter)).unwrap().start().await;
         eventually("a stranger's session", secs(30), async || (!peers.list().is_empty()).then_some(())).await;
-        Self { domain, peers, evidence, was_left, _tree: tree }
+        Self { domain, peers, heard, _tree: tree }
     }
 
     pub fn say(&self, message: Message) {
@@ -47,28 +54,39 @@ impl Stranger {
 
     /// Evidence that it was told.
     pub fn evidence(&self) -> Vec<Evidence> {
-        self.evidence.lock().clone()
+        self.heard.evidence.lock().clone()
+    }
+
+    /// Waits until it is asked for a transaction.
+    pub async fn is_asked_for(&self, hash: B256) {
+        eventually("a question for a transaction", secs(30), async || self.heard.asked.lock().contains(&hash).then_some(())).await;
     }
 
     /// Waits until the validator has ended the session.
     pub async fn is_left(&self) {
-        eventually("the end of a stranger's session", secs(30), async || self.was_left.load(SeqCst).then_some(())).await;
+        eventually("the end of a stranger's session", secs(30), async || self.heard.was_left.load(SeqCst).then_some(())).await;
     }
 }
 
-fn routes(evidence: Arc<Mutex<Vec<Evidence>>>, was_left: Arc<AtomicBool>) -> Routes {
+fn routes(heard: Arc<Heard>) -> Routes {
+    let (told, asked) = (heard.clone(), heard.clone());
     Routes {
         consensus: deaf(),
         current: deaf(),
         standing: deaf(),
         parts: deaf(),
-        transactions: deaf(),
-        sync: deaf(),
-        evidence: Arc::new(move |Incoming { message, .. }| {
-            evidence.lock().push(message);
+        transactions: Arc::new(move |Incoming { message, .. }| {
+            if let TransactionsMessage::Get(get) = message {
+                asked.asked.lock().extend(get.hashes);
+            }
             Ok(())
         }),
-        events: Arc::new(move |event| was_left.store(was_left.load(SeqCst) || matches!(event, PeerEvent::Down(_)), SeqCst)),
+        sync: deaf(),
+        evidence: Arc::new(move |Incoming { message, .. }| {
+            told.evidence.lock().push(message);
+            Ok(())
+        }),
+        events: Arc::new(move |event| _ = heard.was_left.fetch_or(matches!(event, PeerEvent::Down(_)), SeqCst)),
     }
 }
 
