@@ -22,6 +22,8 @@ use crate::{
 
 /// What was decided before a cut may be committed after it for so long.
 const GRACE: Duration = Duration::from_secs(2);
+/// Heights that may be decided even later by what had arrived before the cut, where a process was given no time.
+const MAX_LATE: u64 = 2;
 /// How long a network may take to agree again before the campaign gives up.
 const HEAL_LIMIT: Duration = Duration::from_secs(60);
 /// How long it should take at most.
@@ -185,6 +187,10 @@ async fn round(cut: Cut, network: &mut Network, fabric: &Fabric, length: Duratio
     order.shuffle(random);
     let begun = Instant::now();
     cut.make(fabric, &order, length, random).await;
+    for validator in cut.able(&order).unwrap_or_default() {
+        // Whoever never goes on is told of below.
+        let _ = first(&network.history, 0, |commit| begun <= commit.at && commit.validator == *validator).await;
+    }
     let (ended, highest, commits) = (Instant::now(), network.history.highest(), network.history.len());
     fabric.heal();
     let meanwhile = judge(cut, &order, &network.history, begun..ended, report);
@@ -202,7 +208,7 @@ async fn round(cut: Cut, network: &mut Network, fabric: &Fabric, length: Duratio
 /// Who decided something while the cut lasted, and who must not have. The heights that those added who could.
 fn judge(cut: Cut, order: &[usize], history: &History, cut_for: Range<Instant>, report: &mut Report) -> u64 {
     let decided = |validator: usize, from: Instant| history.moments(validator, from).iter().filter(|at| **at < cut_for.end).count() as u64;
-    for late in cut.unable(order).iter().filter(|validator| decided(**validator, cut_for.start + GRACE) > 0) {
+    for late in cut.unable(order).iter().filter(|validator| MAX_LATE < decided(**validator, cut_for.start + GRACE)) {
         report.fail(format!("{}: validator {late} decided without a quorum", cut.name()));
     }
     let able = cut.able(order).unwrap_or_default();
@@ -216,7 +222,7 @@ fn judge(cut: Cut, order: &[usize], history: &History, cut_for: Range<Instant>, 
 /// When the first such commit was made, from number `index` on.
 async fn first(history: &History, index: usize, is_it: impl Fn(&Commit) -> bool) -> Result<Instant> {
     let find = async || history.from(index).into_iter().find(&is_it);
-    Ok(eventually("a block after the cut", HEAL_LIMIT, find).await?.at)
+    Ok(eventually("a block", HEAL_LIMIT, find).await?.at)
 }
 
 fn show(cuts: &[Cut], rounds: &[Round], report: &mut Report) {

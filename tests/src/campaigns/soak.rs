@@ -2,7 +2,7 @@
 //!
 //! | what must hold                | seen in                                                                       |
 //! |-------------------------------|-------------------------------------------------------------------------------|
-//! | identical heights             | `/health` of all, at one moment: never further apart than one for longer than a moment |
+//! | identical heights             | `eth_blockNumber` of all, at one moment: never further apart than one for longer than a moment |
 //! | the same hashes               | what each said it committed, and each block asked of everybody in the end      |
 //! | no signature failures         | `p2p_signature_failures_total` of each                                         |
 //! | blocks                        | what each said it committed                                                    |
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use rand::{SeedableRng, rngs::StdRng};
+use tokio::task::JoinSet;
 
 use super::{START_LIMIT, Settings};
 use crate::{
@@ -28,10 +29,13 @@ const BLOCK_INTERVAL: Duration = Duration::from_secs(1);
 const EMPTY_BLOCK_INTERVAL: Duration = Duration::from_secs(2);
 /// Between two looks at everybody.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long heights that were asked one after the other may seem further apart than they are.
-const LEVEL_LIMIT: Duration = Duration::from_secs(10);
+/// How long heights may seem further apart than they are, because some answers take longer than others.
+const LEVEL_LIMIT: Duration = Duration::from_secs(30);
 /// How long everybody may take to have a session with everybody.
-const MEET_LIMIT: Duration = Duration::from_secs(30);
+const MEET_LIMIT: Duration = Duration::from_secs(60);
+
+/// What has not changed for so long counts as settled.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// What is special to this campaign.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +65,7 @@ pub async fn soak(settings: &Settings, options: Soak) -> Result<Report> {
     network.reach(1, START_LIMIT).await?;
     let others = network.validators.len() - 1;
     eventually("everybody has a session with everybody", MEET_LIMIT, async || all_meet(&network, others).await.then_some(())).await?;
-    let before = states(&network).await?;
+    let before = eventually("nothing changes any more", MEET_LIMIT, async || settled(&network).await).await?;
     let (from, began) = (network.history.highest(), Instant::now());
     let mut widest = 0;
     while began.elapsed() < options.length {
@@ -99,6 +103,13 @@ async fn all_meet(network: &Network, others: usize) -> bool {
     true
 }
 
+/// What everybody has, once it stays as it is: of two links that were dialled at the same time, one goes again.
+async fn settled(network: &Network) -> Option<Vec<State>> {
+    let before = states(network).await.ok()?;
+    tokio::time::sleep(SETTLE).await;
+    states(network).await.ok().filter(|after| *after == before)
+}
+
 async fn sessions(validator: &Validator) -> Result<f64> {
     Ok(validator.metrics().await?.sum("p2p_sessions"))
 }
@@ -118,12 +129,13 @@ async fn states(network: &Network) -> Result<Vec<State>> {
 
 /// How far apart the heights are, once that is one at most.
 async fn level(network: &Network) -> Option<u64> {
-    let (mut lowest, mut highest) = (u64::MAX, 0);
+    let mut asked = JoinSet::new();
     for validator in &network.validators {
-        let height = validator.health().await?["blockchain"]["height"].as_u64()?;
-        (lowest, highest) = (lowest.min(height), highest.max(height));
+        let client = validator.client.clone();
+        asked.spawn(async move { client.height().await });
     }
-    Some(highest - lowest).filter(|apart| *apart <= 1)
+    let heights: Vec<u64> = asked.join_all().await.into_iter().collect::<Result<_, _>>().ok()?;
+    Some(heights.iter().max()? - heights.iter().min()?).filter(|apart| *apart <= 1)
 }
 
 async fn judge(network: &Network, before: &[State], report: &mut Report) -> Result<()> {

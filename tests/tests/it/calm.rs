@@ -10,8 +10,8 @@ fn settings(validators: usize) -> Settings {
         validators,
         // Ports come from it, and all tests run at once.
         seed: rand::random(),
-        block_interval: Duration::from_millis(50),
-        empty_block_interval: Duration::from_millis(50),
+        block_interval: Duration::from_millis(100),
+        empty_block_interval: Duration::from_millis(100),
         settings: Vec::new(),
         keep: false,
     }
@@ -19,7 +19,9 @@ fn settings(validators: usize) -> Settings {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn soak_two_nodes() {
-    let report = soak(&settings(2), Soak { length: Duration::from_secs(4), blocks: 100 }).await.unwrap();
+    // A process that is given no time for seconds loses no session over it.
+    let settings = Settings { settings: vec!["p2p.keepalive=10s".to_owned()], ..settings(2) };
+    let report = soak(&settings, Soak { length: Duration::from_secs(4), blocks: 50 }).await.unwrap();
     println!("{}", report.table());
     assert_eq!(report.failures(), [] as [String; 0]);
 }
