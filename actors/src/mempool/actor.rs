@@ -11,6 +11,7 @@ use opentelemetry::KeyValue;
 use primitives::{Address, B256, Bytes};
 use storage::ReadError;
 use supervision::{ChildSpec, Context, Fault, Incarnation, Reply, answer};
+use tokio::sync::Semaphore;
 use tracing::{Instrument, info, warn};
 use wire::{Message as Wire, message::Transactions};
 
@@ -38,6 +39,10 @@ const REMIND_GAS: u64 = 120_000_000;
 const REMIND_BYTES: usize = 4 << 20;
 /// Reading back recovers every sender.
 const START_LIMIT: Duration = Duration::from_secs(120);
+/// Offers of peers whose senders are being recovered, or wait for that. What comes on top is dropped, and offered again.
+const MAX_EXAMINED: usize = 64;
+/// How many of them are at work at a time; each takes a thread.
+const MAX_EXAMINING: usize = 4;
 /// Rows examined at once, on all cores.
 const ROWS_AT_ONCE: usize = 4_096;
 /// How long a proposer's turns may pass a transaction by before it wakes the chain no more, in rounds of all validators.
@@ -66,6 +71,9 @@ pub struct Parts {
 struct Mempool {
     parts: Parts,
     pool: Pool,
+    /// Room for offers that are examined, and among them for those at work.
+    examined: Arc<Semaphore>,
+    examining: Arc<Semaphore>,
     /// Not on disk yet: what goes into the next write.
     unwritten: Vec<Pooled>,
     /// Rows that the next write removes.
@@ -148,6 +156,8 @@ impl Mempool {
         let mut mempool = Self {
             pool: Pool::new(parts.limits, parts.admission.next_base_fee(&head)),
             parts,
+            examined: Arc::new(Semaphore::new(MAX_EXAMINED)),
+            examining: Arc::new(Semaphore::new(MAX_EXAMINING)),
             unwritten: Vec::new(),
             unremoved: Vec::new(),
             writing: None,
@@ -198,8 +208,11 @@ impl Mempool {
         if new.is_empty() {
             return;
         }
-        let (admission, address) = (self.parts.admission.clone(), context.address().clone());
+        // Signatures cost more to check than to make up: whoever sends more than we check shall not take all threads.
+        let Ok(place) = self.examined.clone().try_acquire_owned() else { return self.parts.metrics.unexamined.add(1, &[]) };
+        let (admission, address, examining) = (self.parts.admission.clone(), context.address().clone(), self.examining.clone());
         context.task("recover", async move {
+            let (_place, _turn) = (place, examining.acquire_owned().await);
             let examined = tokio::task::block_in_place(|| admission.examine_all(&new));
             // A full mailbox drops the offer; another peer makes it again.
             let _ = address.try_send(Message::Admit(examined));
