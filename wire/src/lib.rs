@@ -10,6 +10,7 @@
 
 mod allowance;
 mod ascii;
+mod bare;
 pub mod chunks;
 pub mod cobs;
 mod codec;
@@ -33,6 +34,7 @@ mod queues;
 mod tls;
 mod trace;
 
+pub use bare::{Bare, bare};
 pub use chunks::{Assembly, ChunkError, Outline};
 pub use codec::Codec;
 pub use connection::{Connection, accept, dial};
