@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     campaigns::{
-        Costs, Crowd, Crowds, FailingDisk, FuzzRpc, Hostile, KillAll, KillOne, KillRandom, Kind, Settings, Sweep, costs, crowds, disk, fuzz_rpc,
-        heights, hostile, kill_all, kill_one, kill_random, restore, sweep, throughput,
+        Adversarial, Costs, Crowd, Crowds, FailingDisk, FuzzRpc, Hostile, KillAll, KillOne, KillRandom, Kind, Settings, Sweep, Treason, adversarial,
+        costs, crowds, disk, fuzz_rpc, heights, hostile, kill_all, kill_one, kill_random, restore, sweep, throughput, traitor,
     },
     report::Report,
 };
@@ -177,6 +177,18 @@ enum Name {
         #[arg(long, value_name = "TEXT")]
         only: Option<String>,
     },
+    /// Hostile peers: one attack after the other on one validator's P2P port
+    Adversarial {
+        /// Only these
+        #[arg(long, value_name = "ATTACK", value_delimiter = ',')]
+        attacks: Vec<String>,
+    },
+    /// A validator with a real key that equivocates, proposes what is no block, and floods
+    Traitor {
+        /// How often each trick is played
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
     /// Simple transfers
     Load {
         /// Transfers a second
@@ -247,6 +259,11 @@ impl Campaign {
                 let length = Duration::from_secs(*seconds);
                 hostile(&settings, &Hostile { length, accounts: *accounts, only: only.clone() }).await
             }
+            Name::Adversarial { attacks } => {
+                let gap = Duration::from_secs(2);
+                adversarial(&settings, &Adversarial { attacks: attacks.clone(), gap, returns: true }).await
+            }
+            Name::Traitor { rounds } => traitor(&settings, Treason { rounds: *rounds, gap: Duration::from_secs(10) }).await,
             Name::Load { rate, seconds } => throughput(&settings, *rate, Duration::from_secs(*seconds)).await,
         }
     }

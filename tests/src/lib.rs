@@ -4,6 +4,7 @@
 //!   Network ---- processes, SIGKILL, their logs ----> History      which block, on whom, when
 //!   Load ------- transfers, acknowledgements -------> History      what became final
 //!   Observer --- a peer without a vote -------------> every vote and proposal that was heard, held against each other
+//!   stranger --- bytes made by hand ---------------> whether a peer that does no good does any harm
 //!   fuzz ------- what nobody should send ---------> whether each answer is by the book
 //!   campaigns -> Report                                            a table, or JSON
 //! ```
@@ -24,6 +25,7 @@ mod observer;
 mod process;
 mod report;
 mod small_disk;
+mod stranger;
 mod transfer;
 mod validator;
 mod wait;
@@ -35,5 +37,6 @@ pub use load::{Load, LoadReport};
 pub use network::{Further, Network, Plan};
 pub use observer::Observer;
 pub use report::Report;
+pub use stranger::{Liar, Lie};
 pub use transfer::{Transfer, transfers};
 pub use validator::Validator;

@@ -1,5 +1,6 @@
 //! The campaigns, each a function from its settings to a report.
 
+mod adversarial;
 mod answers;
 mod costs;
 mod crowds;
@@ -15,6 +16,7 @@ mod restore;
 mod strike;
 mod sweep;
 mod throughput;
+mod traitor;
 mod trial;
 
 use std::{path::PathBuf, time::Duration};
@@ -31,6 +33,7 @@ use crate::{
     validator::Validator,
 };
 
+pub use adversarial::{Adversarial, adversarial};
 pub use costs::{Costs, costs};
 pub use crowds::{Crowd, Crowds, crowds};
 pub use disk::{FailingDisk, disk};
@@ -44,6 +47,7 @@ pub use kind::Kind;
 pub use restore::restore;
 pub use sweep::{Sweep, sweep};
 pub use throughput::throughput;
+pub use traitor::{Treason, traitor};
 
 /// How long a network may take to its first block, or a restarted one to its next.
 const START_LIMIT: Duration = Duration::from_secs(60);
