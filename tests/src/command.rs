@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     campaigns::{
-        Adversarial, Costs, Crowd, Crowds, FailingDisk, FuzzRpc, Hostile, KillAll, KillOne, KillRandom, Kind, Settings, Sweep, Treason, adversarial,
-        costs, crowds, disk, fuzz_rpc, heights, hostile, kill_all, kill_one, kill_random, restore, sweep, throughput, traitor,
+        Adversarial, CatchUp, Costs, Crowd, Crowds, FailingDisk, FuzzRpc, Hostile, KillAll, KillOne, KillRandom, Kind, Settings, Sweep, Treason,
+        adversarial, catch_up, costs, crowds, disk, fuzz_rpc, heights, hostile, kill_all, kill_one, kill_random, restore, sweep, throughput, traitor,
     },
     report::Report,
 };
@@ -189,6 +189,15 @@ enum Name {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// How fast a fresh validator follows the others' chain
+    CatchUp {
+        /// How long the others make blocks without it
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+        /// Transfers a second meanwhile
+        #[arg(long, default_value_t = 1_000)]
+        rate: u64,
+    },
     /// Simple transfers
     Load {
         /// Transfers a second
@@ -264,6 +273,7 @@ impl Campaign {
                 adversarial(&settings, &Adversarial { attacks: attacks.clone(), gap, returns: true }).await
             }
             Name::Traitor { rounds } => traitor(&settings, Treason { rounds: *rounds, gap: Duration::from_secs(10) }).await,
+            Name::CatchUp { seconds, rate } => catch_up(&settings, CatchUp { length: Duration::from_secs(*seconds), rate: *rate }).await,
             Name::Load { rate, seconds } => throughput(&settings, *rate, Duration::from_secs(*seconds)).await,
         }
     }

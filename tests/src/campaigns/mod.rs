@@ -2,6 +2,7 @@
 
 mod adversarial;
 mod answers;
+mod catch_up;
 mod costs;
 mod crowds;
 mod disk;
@@ -34,6 +35,7 @@ use crate::{
 };
 
 pub use adversarial::{Adversarial, adversarial};
+pub use catch_up::{CatchUp, catch_up};
 pub use costs::{Costs, costs};
 pub use crowds::{Crowd, Crowds, crowds};
 pub use disk::{FailingDisk, disk};
