@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod actors;
+mod adversarial;
 mod bad_input;
 mod chaos;
 mod command_line;
@@ -19,6 +20,7 @@ mod past;
 mod rest;
 mod restarts;
 mod rpc;
+mod security_pipeline;
 mod service;
 mod sign_state;
 mod sweep;
