@@ -7,8 +7,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     campaigns::{
-        Costs, Crowd, Crowds, Cut, FailingDisk, FuzzRpc, Hostile, KillAll, KillOne, KillRandom, Kind, Partitions, Settings, Soak, Sweep, Wan, costs,
-        crowds, disk, fuzz_rpc, heights, hostile, kill_all, kill_one, kill_random, leaks, partitions, restore, soak, sweep, throughput, wan,
+        Adversarial, CatchUp, Costs, Crowd, Crowds, Cut, FailingDisk, FuzzRpc, Hostile, KillAll, KillOne, KillRandom, Kind, Partitions, Settings,
+        Soak, Sweep, Treason, Wan, adversarial, catch_up, costs, crowds, disk, fuzz_rpc, heights, hostile, kill_all, kill_one, kill_random, leaks,
+        partitions, restore, soak, sweep, throughput, traitor, wan,
     },
     fabric::{Carrier, Weather},
     report::Report,
@@ -224,6 +225,27 @@ enum Name {
         #[arg(long, default_value_t = 1_000)]
         connections: u32,
     },
+    /// Hostile peers: one attack after the other on one validator's P2P port
+    Adversarial {
+        /// Only these
+        #[arg(long, value_name = "ATTACK", value_delimiter = ',')]
+        attacks: Vec<String>,
+    },
+    /// A validator with a real key that equivocates, proposes what is no block, and floods
+    Traitor {
+        /// How often each trick is played
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
+    /// How fast a fresh validator follows the others' chain
+    CatchUp {
+        /// How long the others make blocks without it
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+        /// Transfers a second meanwhile
+        #[arg(long, default_value_t = 1_000)]
+        rate: u64,
+    },
     /// Simple transfers
     Load {
         /// Transfers a second
@@ -305,6 +327,12 @@ impl Campaign {
             }
             Name::Soak { minutes, blocks } => soak(&settings, Soak { length: Duration::from_secs(60 * minutes), blocks: *blocks }).await,
             Name::Leaks { connections } => leaks(&settings, *connections).await,
+            Name::Adversarial { attacks } => {
+                let gap = Duration::from_secs(2);
+                adversarial(&settings, &Adversarial { attacks: attacks.clone(), gap, returns: true }).await
+            }
+            Name::Traitor { rounds } => traitor(&settings, Treason { rounds: *rounds, gap: Duration::from_secs(10) }).await,
+            Name::CatchUp { seconds, rate } => catch_up(&settings, CatchUp { length: Duration::from_secs(*seconds), rate: *rate }).await,
             Name::Load { rate, seconds } => throughput(&settings, *rate, Duration::from_secs(*seconds)).await,
         }
     }

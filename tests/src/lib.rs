@@ -5,6 +5,7 @@
 //!   Fabric ----- the network between them, with weather
 //!   Load ------- transfers, acknowledgements -------> History      what became final
 //!   Observer --- a peer without a vote -------------> every vote and proposal that was heard, held against each other
+//!   stranger --- bytes made by hand ---------------> whether a peer that does no good does any harm
 //!   fuzz ------- what nobody should send ---------> whether each answer is by the book
 //!   campaigns -> Report                                            a table, or JSON
 //! ```
@@ -26,6 +27,7 @@ mod observer;
 mod process;
 mod report;
 mod small_disk;
+mod stranger;
 mod transfer;
 mod validator;
 mod wait;
@@ -38,5 +40,6 @@ pub use load::{Load, LoadReport};
 pub use network::{Further, Network, Plan};
 pub use observer::Observer;
 pub use report::Report;
+pub use stranger::{Liar, Lie};
 pub use transfer::{Transfer, transfers};
 pub use validator::Validator;

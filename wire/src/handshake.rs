@@ -23,7 +23,7 @@ use crate::{
     Codec, Identity, Limits,
     allowance::{Metered, UsedUp},
     introduction::{Demand, Side, introduce},
-    tls,
+    tls::{self, ANY_NAME},
 };
 
 /// What a WebSocket message or frame may have, in bytes: a turn of writing, twice.
@@ -31,8 +31,6 @@ const MAX_WEBSOCKET_BYTES: usize = 256 << 10;
 const READ_BUFFER_BYTES: usize = 64 << 10;
 const WRITE_BUFFER_BYTES: usize = 128 << 10;
 const MAX_WRITE_BUFFER_BYTES: usize = 1 << 20;
-/// TLS wants a name to connect to; nobody looks at it.
-const ANY_NAME: &str = "node";
 
 /// What lies under a link.
 pub(crate) type Socket<S> = WebSocketStream<TlsStream<Metered<S>>>;

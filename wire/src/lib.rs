@@ -10,6 +10,7 @@
 
 mod allowance;
 mod ascii;
+mod bare;
 mod certificate;
 pub mod chunks;
 pub mod cobs;
@@ -38,6 +39,7 @@ mod stamp;
 mod tls;
 mod trace;
 
+pub use bare::{Bare, bare};
 pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE_BYTES};
 pub use chunks::{Assembly, ChunkError, Outline};
 pub use codec::Codec;

@@ -18,6 +18,8 @@ use rustls::{
 
 use crate::Certificate;
 
+/// TLS wants a name to connect to; nobody looks at it.
+pub(crate) const ANY_NAME: &str = "node";
 /// Label of the exporter, from RFC 9266.
 const EXPORTER: &[u8] = b"EXPORTER-Channel-Binding";
 

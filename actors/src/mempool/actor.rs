@@ -11,6 +11,7 @@ use opentelemetry::KeyValue;
 use primitives::{Address, B256, Bytes, Clock, NodeId, ValidatorSet};
 use storage::ReadError;
 use supervision::{ChildSpec, Context, Fault, Incarnation, Reply, answer};
+use tokio::sync::Semaphore;
 use tracing::{Instrument, info, warn};
 
 use super::{
@@ -38,6 +39,10 @@ const REMIND_GAS: u64 = 120_000_000;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Reading back recovers every sender.
 const START_LIMIT: Duration = Duration::from_secs(120);
+/// Offers of peers whose senders are being recovered, or wait for that. What comes on top is dropped, and offered again.
+const MAX_EXAMINED: usize = 64;
+/// How many of them are at work at a time; each takes a thread.
+const MAX_EXAMINING: usize = 4;
 /// Rows examined at once, on all cores.
 const ROWS_AT_ONCE: usize = 4_096;
 /// How long a proposer's turns may pass a transaction by before it wakes the chain no more, in rounds of all validators.
@@ -68,6 +73,9 @@ struct Mempool {
     parts: Parts,
     pool: Pool,
     gossip: Gossip,
+    /// Room for offers that are examined, and among them for those at work.
+    examined: Arc<Semaphore>,
+    examining: Arc<Semaphore>,
     /// Not on disk yet: what goes into the next write.
     unwritten: Vec<Pooled>,
     /// Rows that the next write removes.
@@ -157,6 +165,8 @@ impl Mempool {
             pool: Pool::new(parts.limits, parts.admission.next_base_fee(&head)),
             gossip: Gossip::new(parts.peers.clone(), parts.set.clone(), parts.clock.clone()),
             parts,
+            examined: Arc::new(Semaphore::new(MAX_EXAMINED)),
+            examining: Arc::new(Semaphore::new(MAX_EXAMINING)),
             unwritten: Vec::new(),
             unremoved: Vec::new(),
             writing: None,
@@ -202,13 +212,18 @@ impl Mempool {
         if !self.parts.room.is_there_for(DATABASE) {
             return;
         }
+        // Signatures cost more to check than to make up: whoever sends more than we check shall not take all threads. What is turned away here has
+        // not been seen.
+        let Ok(place) = self.examined.clone().try_acquire_owned() else { return self.parts.metrics.unexamined.add(1, &[]) };
         let came = self.gossip.came(from, transactions).into_iter();
         let new: Vec<Bytes> = came.filter(|raw| !self.pool.contains(&raw.hash)).map(|raw| raw.bytes).collect();
         if new.is_empty() {
             return;
         }
         let (admission, address, peers) = (self.parts.admission.clone(), context.address().clone(), self.parts.peers.clone());
+        let examining = self.examining.clone();
         context.task("recover", async move {
+            let (_place, _turn) = (place, examining.acquire_owned().await);
             let (examined, nonsense) = tokio::task::block_in_place(|| admission.examine_each(&new));
             from.into_iter().for_each(|from| judge(&peers, &from, examined.len(), nonsense));
             // A full mailbox drops them; whoever has them announces them again.

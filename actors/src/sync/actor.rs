@@ -6,7 +6,7 @@ use primitives::{Clock, Domain, Height, NodeId, ValidatorSet};
 use storage::ReadError;
 use supervision::{ChildSpec, Context, Fault, Incarnation};
 use tracing::debug;
-use wire::{BlockChunk, DecidedBlock, GetBlocks, Message as Wire, Outline, TooLarge, chunks};
+use wire::{BlockChunk, DecidedBlock, GetBlocks, Lane, Message as Wire, Outline, TooLarge, chunks};
 
 use super::{
     SyncMailbox, SyncView,
@@ -26,6 +26,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 /// The same when consensus says that it stands still.
 const STANDSTILL: Duration = Duration::from_secs(1);
+
+/// Bytes of blocks that may wait for a peer before it gets another one.
+const SERVED_AHEAD_BYTES: usize = 8 << 20;
 
 /// What sync is made of; handed to each incarnation.
 #[derive(Clone)]
@@ -127,6 +130,7 @@ impl Sync {
         if !self.plan.expects(&peer, height) {
             return;
         }
+        self.plan.progress(&peer, height, chunk.bytes.len(), self.now());
         let checked = match self.incoming.chunk(peer, chunk) {
             Ok(None) => return,
             Ok(Some(block)) => check(&block, height, &self.parts.set, &self.parts.domain),
@@ -189,21 +193,14 @@ impl Sync {
     }
 
     /// The highest tip that more than a third of the power claims, so that at least one honest validator has it. Where
-    /// nobody has proved to be a validator, the highest that anybody claims.
+    /// nobody has proved to be a validator, the highest that more than a third of the peers claim.
     fn credible_target(&self) -> Height {
         let set = &self.parts.set;
         let claim = |peer: crate::p2p::Peer| Some((self.parts.view.tip_of(&peer.node())?, set.power_of(&peer.validator()?)));
-        let mut claims: Vec<(Height, u64)> = self.parts.peers.list().into_iter().filter_map(claim).collect();
-        if claims.is_empty() {
-            return self.plan.target();
-        }
-        claims.sort_unstable_by(|a, b| b.cmp(a));
-        let mut power = 0;
-        let credible = claims.into_iter().find(|(_, claimed)| {
-            power += claimed;
-            set.total_power() < power * 3
-        });
-        credible.map_or(self.tip, |(height, _)| height)
+        let claims: Vec<(Height, u64)> = self.parts.peers.list().into_iter().filter_map(claim).collect();
+        let tips = || self.parts.view.tips().into_iter().map(|(_, tip)| (tip, 1)).collect::<Vec<_>>();
+        let (claims, total) = if claims.is_empty() { (tips(), self.parts.view.tips().len() as u64) } else { (claims, set.total_power()) };
+        credible(claims, total).unwrap_or(self.tip)
     }
 
     /// One block at a time: the next goes when this one is committed.
@@ -218,11 +215,20 @@ impl Sync {
         }
     }
 
+    /// Bytes of blocks that it has not taken yet.
+    fn waiting_for(&self, peer: &NodeId) -> usize {
+        self.parts.peers.get(peer).map_or(0, |peer| peer.queued_bytes(Lane::Bulk))
+    }
+
     fn serve(&self, peer: NodeId, request: GetBlocks) -> Result<(), NotServed> {
         let count = u64::from(request.count).min(MAX_BLOCKS_PER_REQUEST);
         let end = request.from.0.saturating_add(count).min(self.parts.ledger.tip()?.0 + 1);
         for height in (request.from.0.max(1)..end).map(Height) {
             let (Some(body), Some(certificate)) = (self.parts.ledger.encoded_body(height)?, self.parts.ledger.certificate(height)?) else { break };
+            // It reads more slowly than it asks: the rest it asks for again.
+            if SERVED_AHEAD_BYTES < self.waiting_for(&peer) {
+                return Ok(());
+            }
             let bytes = DecidedBlock { body, certificate }.encode();
             let outline = Outline::of(&bytes);
             for (index, bytes) in chunks::cut(&bytes) {
@@ -234,5 +240,34 @@ impl Sync {
             }
         }
         Ok(())
+    }
+}
+
+/// The highest tip that is backed by more than a third of `total`.
+fn credible(mut claims: Vec<(Height, u64)>, total: u64) -> Option<Height> {
+    claims.sort_unstable_by(|a, b| b.cmp(a));
+    let mut power = 0;
+    let backed = claims.into_iter().find(|(_, claimed)| {
+        power += claimed;
+        total < power * 3
+    });
+    backed.map(|(height, _)| height)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absurd_height_of_a_few_counts_for_nothing() {
+        let check = |claims: &[(u64, u64)], total: u64, expected: Option<u64>| {
+            let claims = claims.iter().map(|(height, power)| (Height(*height), *power)).collect();
+            assert_eq!(credible(claims, total), expected.map(Height));
+        };
+        check(&[(u64::MAX, 1), (9, 1), (8, 1), (7, 1)], 4, Some(9));
+        check(&[(9, 1), (u64::MAX, 1), (8, 1)], 3, Some(9));
+        check(&[(9, 1)], 4, None);
+        check(&[(9, 1)], 1, Some(9));
+        check(&[], 0, None);
     }
 }

@@ -24,8 +24,16 @@ pub const MAX_BLOCKS_PER_REQUEST: u64 = 32;
 pub const MAX_REQUESTS: usize = 4;
 /// How far ahead of the tip blocks are fetched.
 pub const MAX_BLOCKS_AHEAD: u64 = MAX_BLOCKS_PER_REQUEST * MAX_REQUESTS as u64;
-/// After this long without a block, a request is given up and its peer is asked less readily.
+/// After this long without anything, a request is given up and its peer is asked less readily.
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(5);
+/// What a peer has to deliver while it is asked, in bytes a second: whoever drips is given up as if silent.
+pub const MIN_RATE: u32 = 128 << 10;
+/// After this long what has not come is asked of somebody else, however fast it comes.
+pub const WHOLE_REQUEST_LIMIT: Duration = Duration::from_secs(30);
+/// Failures after which nobody believes the height that a peer claims.
+const DOUBTED_FROM: u32 = 3;
+/// Time after which half of the failures are forgiven.
+const FORGIVE_EVERY: Duration = Duration::from_secs(30);
 
 /// A question for blocks `from`, `from + 1`, ... `from + count - 1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +55,8 @@ pub struct Plan<B> {
     is_catching_up: bool,
     peers: HashMap<NodeId, Peer>,
     open: Vec<Open>,
+    /// When failures were forgiven last.
+    forgiven: Duration,
     arrived: BTreeMap<Height, (NodeId, B)>,
 }
 
@@ -54,11 +64,14 @@ pub struct Plan<B> {
 struct Peer {
     tip: Height,
     failures: u32,
+    /// How long it took for a block, when it was asked last.
+    per_block: Duration,
 }
 
 #[derive(Debug)]
 struct Open {
     request: Request,
+    asked: Duration,
     deadline: Duration,
 }
 
@@ -73,6 +86,7 @@ impl<B> Plan<B> {
             is_catching_up: false,
             peers: HashMap::new(),
             open: Vec::new(),
+            forgiven: Duration::ZERO,
             arrived: BTreeMap::new(),
         }
     }
@@ -85,6 +99,12 @@ impl<B> Plan<B> {
     /// `peer` says that its highest committed block is `tip`.
     pub fn status(&mut self, peer: NodeId, tip: Height, now: Duration) {
         self.peers.entry(peer).or_default().tip = tip;
+        // It takes back what it claimed when it was asked.
+        let is_retracted = |open: &Open| open.request.peer == peer && tip < open.request.from;
+        if self.open.iter().any(is_retracted) {
+            self.open.retain(|open| !is_retracted(open));
+            self.fail(peer);
+        }
         if self.tip < tip {
             self.still_since.get_or_insert(now);
         }
@@ -130,9 +150,11 @@ impl<B> Plan<B> {
         self.target().0.saturating_sub(self.tip.0)
     }
 
-    /// The highest block any peer has committed.
+    /// The highest block that any peer has committed, among those who deliver what they claim.
     pub fn target(&self) -> Height {
-        self.peers.values().map(|peer| peer.tip).max().unwrap_or_default()
+        let highest = |peers: &mut dyn Iterator<Item = &Peer>| peers.map(|peer| peer.tip).max();
+        let believed = highest(&mut self.peers.values().filter(|peer| peer.failures < DOUBTED_FROM));
+        believed.or_else(|| highest(&mut self.peers.values())).unwrap_or_default()
     }
 
     /// Whether `height` was asked of `peer` and has not come yet.
@@ -140,13 +162,22 @@ impl<B> Plan<B> {
         self.tip < height && !self.arrived.contains_key(&height) && self.open.iter().any(|open| open.request.peer == *peer && open.covers(height))
     }
 
+    /// Some bytes of a block came.
+    pub fn progress(&mut self, peer: &NodeId, height: Height, bytes: usize, now: Duration) {
+        if let Some(open) = self.open.iter_mut().find(|open| open.request.peer == *peer && open.covers(height)) {
+            let earned = Duration::from_secs(1) * bytes as u32 / MIN_RATE;
+            open.deadline = (open.deadline + earned).min(now + REQUEST_LIMIT).min(open.asked + WHOLE_REQUEST_LIMIT);
+        }
+    }
+
     /// A block came. It is kept when it was asked of this peer and is still of use; says whether it was.
     pub fn arrived(&mut self, peer: NodeId, height: Height, block: B, now: Duration) -> bool {
-        let Some(open) = self.open.iter_mut().find(|open| open.request.peer == peer && open.covers(height)) else { return false };
-        open.deadline = now + REQUEST_LIMIT;
+        let Some(open) = self.open.iter().find(|open| open.request.peer == peer && open.covers(height)) else { return false };
+        let per_block = now.saturating_sub(open.asked) / open.request.count.max(1) as u32;
         let is_last = height == open.last();
         if is_last {
             self.open.retain(|open| !(open.request.peer == peer && open.covers(height)));
+            self.delivered(&peer, per_block);
         }
         if self.tip < height {
             self.arrived.insert(height, (peer, block));
@@ -173,13 +204,13 @@ impl<B> Plan<B> {
     /// Gives up what is late and says what to ask now.
     pub fn requests(&mut self, now: Duration) -> Vec<Request> {
         self.give_up(now);
+        self.forgive(now);
         if !self.is_lagging(now) {
             return Vec::new();
         }
         let mut requests = Vec::new();
-        while self.open.len() < MAX_REQUESTS {
-            let Some(request) = self.next_request() else { break };
-            self.open.push(Open { request, deadline: now + REQUEST_LIMIT });
+        while let Some(request) = self.next_request() {
+            self.open.push(Open { request, asked: now, deadline: now + REQUEST_LIMIT });
             requests.push(request);
         }
         requests
@@ -202,19 +233,55 @@ impl<B> Plan<B> {
         }
     }
 
-    fn next_request(&self) -> Option<Request> {
-        let last = self.target().0.min(self.tip.0 + MAX_BLOCKS_AHEAD);
-        let from = (self.tip.0 + 1..=last).map(Height).find(|height| !self.is_covered(*height))?;
-        let is_free = |peer: &NodeId| !self.open.iter().any(|open| open.request.peer == *peer);
-        let able = self.peers.iter().filter(|(_, peer)| from <= peer.tip);
-        let (peer, standing) = able.min_by_key(|(id, peer)| (!is_free(id), peer.failures, **id))?;
-        let end = last.min(standing.tip.0).min(from.0 + MAX_BLOCKS_PER_REQUEST - 1);
-        let count = (from.0..=end).take_while(|height| !self.is_covered(Height(*height))).count() as u64;
-        Some(Request { peer: *peer, from, count })
+    fn forgive(&mut self, now: Duration) {
+        if self.forgiven + FORGIVE_EVERY <= now {
+            self.forgiven = now;
+            self.peers.values_mut().for_each(|peer| peer.failures /= 2);
+        }
     }
 
-    fn is_covered(&self, height: Height) -> bool {
-        self.arrived.contains_key(&height) || self.open.iter().any(|open| open.covers(height))
+    fn delivered(&mut self, peer: &NodeId, per_block: Duration) {
+        if let Some(peer) = self.peers.get_mut(peer) {
+            peer.failures /= 2;
+            peer.per_block = per_block;
+        }
+    }
+
+    /// The first blocks that somebody should be asked for: of a peer that never failed rather than of one that did, of an idle one
+    /// rather than of a busy one, of a fast one rather than of a slow one. What only a worse peer was asked for is asked again.
+    fn next_request(&self) -> Option<Request> {
+        let last = self.target().0.min(self.tip.0 + MAX_BLOCKS_AHEAD);
+        let mut able = self.able();
+        able.sort_unstable();
+        let wants = |height: u64, failures: u32| self.asked_failures(Height(height)).is_none_or(|asked| failures < asked);
+        let is_missing = |height: &u64| !self.arrived.contains_key(&Height(*height));
+        let (from, (failures, .., peer)) = (self.tip.0 + 1..=last).filter(is_missing).find_map(|height| {
+            let best = able.iter().find(|(.., peer)| self.peers.get(peer).is_some_and(|standing| height <= standing.tip.0))?;
+            wants(height, best.0).then_some((height, *best))
+        })?;
+        let end = last.min(self.peers.get(&peer)?.tip.0).min(from + MAX_BLOCKS_PER_REQUEST - 1);
+        let count = (from..=end).take_while(|height| is_missing(height) && wants(*height, failures)).count() as u64;
+        Some(Request { peer, from: Height(from), count })
+    }
+
+    /// Who may be asked now, and what speaks against it: failures, open requests, slowness. Requests to those who failed are few, and
+    /// take no place of others.
+    fn able(&self) -> Vec<(u32, usize, Duration, NodeId)> {
+        let open_of = |peer: &NodeId| self.open.iter().filter(|open| open.request.peer == *peer).count();
+        let failures_of = |open: &Open| self.peers.get(&open.request.peer).map_or(0, |peer| peer.failures);
+        let is_full = MAX_REQUESTS <= self.open.iter().filter(|open| failures_of(open) == 0).count();
+        let able = |(id, peer): (&NodeId, &Peer)| {
+            let open = open_of(id);
+            let has_room = if peer.failures == 0 { !is_full } else { open == 0 };
+            has_room.then_some((peer.failures, open, peer.per_block, *id))
+        };
+        self.peers.iter().filter_map(able).collect()
+    }
+
+    /// The least failures of those who were asked for this block; none if nobody was.
+    fn asked_failures(&self, height: Height) -> Option<u32> {
+        let covering = self.open.iter().filter(|open| open.covers(height));
+        covering.map(|open| self.peers.get(&open.request.peer).map_or(u32::MAX, |peer| peer.failures)).min()
     }
 }
 
@@ -327,6 +394,74 @@ mod tests {
         let mut plan = plan_behind(&[12, 12]);
         assert_eq!(plan.requests(LATER)[0].peer, peer(1));
         assert_eq!(plan.requests(LATER + REQUEST_LIMIT)[0].peer, peer(2));
+    }
+
+    #[test]
+    fn whoever_drips_is_given_up_as_if_silent() {
+        let mut plan = plan_behind(&[12, 12]);
+        plan.requests(LATER);
+        for tenth in 1..=52 {
+            // A twentieth of what is asked for, all the time.
+            plan.progress(&peer(1), Height(11), MIN_RATE as usize / 200, LATER + Duration::from_millis(100) * tenth);
+        }
+        assert_eq!(plan.requests(LATER + REQUEST_LIMIT + REQUEST_LIMIT / 10)[0].peer, peer(2));
+    }
+
+    #[test]
+    fn whoever_delivers_keeps_its_request_but_not_for_ever() {
+        let mut plan = plan_behind(&[12, 12]);
+        plan.requests(LATER);
+        let second = |second: u32| LATER + Duration::from_secs(1) * second;
+        for at in 1..30 {
+            plan.progress(&peer(1), Height(11), MIN_RATE as usize, second(at));
+            assert_eq!(plan.requests(second(at)), [], "after {at} s");
+        }
+        assert_eq!(plan.requests(LATER + WHOLE_REQUEST_LIMIT)[0].peer, peer(2));
+    }
+
+    #[test]
+    fn among_liars_the_honest_peer_is_asked_for_everything() {
+        let honest = peer(4);
+        // It answered; the others did not.
+        let mut plan = plan_behind(&[1_000, 1_000, 1_000, 500]);
+        let first = plan.requests(START);
+        let own = first.iter().find(|request| request.peer == honest).copied().unwrap();
+        for height in own.from.0..own.from.0 + own.count {
+            assert!(plan.arrived(honest, Height(height), height, LATER));
+        }
+        let asked = plan.requests(START + REQUEST_LIMIT);
+        let of_honest: u64 = asked.iter().filter(|request| request.peer == honest).map(|request| request.count).sum();
+        assert_eq!(of_honest, MAX_BLOCKS_AHEAD - own.count, "{asked:?}");
+    }
+
+    #[test]
+    fn a_height_that_nobody_delivers_is_believed_no_more() {
+        let mut plan = plan_behind(&[u64::MAX, 11]);
+        let mut now = LATER;
+        for _ in 0..DOUBTED_FROM {
+            plan.requests(now);
+            plan.requests(now + REQUEST_LIMIT);
+            now += REQUEST_LIMIT + LATER;
+        }
+        assert_eq!(plan.target(), Height(11));
+    }
+
+    #[test]
+    fn whoever_takes_back_its_height_is_asked_no_more() {
+        let mut plan = plan_behind(&[100, 100]);
+        let taken_back = plan.requests(START).iter().find(|request| request.peer == peer(1)).copied().unwrap();
+        plan.status(peer(1), Height(5), START);
+        let again = plan.requests(START);
+        assert!(again.iter().all(|request| request.peer == peer(2)), "{again:?}");
+        assert!(again.iter().any(|request| request.from == taken_back.from), "{again:?}");
+    }
+
+    #[test]
+    fn a_fast_peer_is_asked_before_a_slow_one() {
+        let mut plan = plan_behind(&[42, 42]);
+        plan.delivered(&peer(1), Duration::from_secs(1));
+        plan.delivered(&peer(2), Duration::from_millis(1));
+        assert_eq!(plan.requests(LATER)[0].peer, peer(2));
     }
 
     #[test]

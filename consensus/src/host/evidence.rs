@@ -6,6 +6,9 @@ use crate::core::Evidence;
 
 /// Pieces kept in memory, newest last; older ones are in storage.
 const MAX_KEPT: usize = 256;
+/// Pieces against one validator at one height. One is proof enough, and each goes to the disk: who signs a thousand votes for one
+/// step shall not fill it.
+const MAX_PER_HEIGHT: usize = 8;
 
 #[derive(Debug, Default)]
 pub(super) struct EvidenceBook {
@@ -15,8 +18,14 @@ pub(super) struct EvidenceBook {
 impl EvidenceBook {
     /// Keeps what is new and returns it.
     pub fn add(&mut self, evidence: Vec<Evidence>) -> Vec<Evidence> {
-        let new: Vec<_> = evidence.into_iter().filter(|piece| !self.kept.contains(piece)).collect();
-        self.kept.extend(new.iter().cloned());
+        let mut new = Vec::new();
+        for piece in evidence {
+            let against = |known: &&Evidence| (known.validator(), known.height()) == (piece.validator(), piece.height());
+            if !self.kept.contains(&piece) && self.kept.iter().filter(against).count() < MAX_PER_HEIGHT {
+                self.kept.push_back(piece.clone());
+                new.push(piece);
+            }
+        }
         let surplus = self.kept.len().saturating_sub(MAX_KEPT);
         self.kept.drain(..surplus);
         new
@@ -33,18 +42,26 @@ mod tests {
     use super::*;
     use primitives::{Address, B256, Height, Round, SecretKey, Signed, Vote, VoteKind};
 
-    fn piece(round: u32) -> Evidence {
+    fn piece(height: u64, round: u32) -> Evidence {
         let signature = SecretKey::from_bytes([1; 32]).unwrap().sign(B256::ZERO);
-        let vote = |value| Vote { kind: VoteKind::Prevote, height: Height(1), round: Round(round), value, validator: Address::ZERO };
+        let vote = |value| Vote { kind: VoteKind::Prevote, height: Height(height), round: Round(round), value, validator: Address::ZERO };
         Evidence::Votes(Signed { message: vote(None), signature }, Signed { message: vote(Some(B256::ZERO)), signature })
+    }
+
+    #[test]
+    fn one_height_of_one_validator_fills_no_disk() {
+        let mut book = EvidenceBook::default();
+        assert_eq!(book.add((0..1_000).map(|round| piece(1, round)).collect()).len(), MAX_PER_HEIGHT);
+        assert!(book.add(vec![piece(1, 2_000)]).is_empty());
+        assert_eq!(book.add(vec![piece(2, 0)]).len(), 1);
     }
 
     #[test]
     fn a_piece_is_new_once_and_the_newest_are_kept() {
         let mut book = EvidenceBook::default();
-        assert_eq!(book.add(vec![piece(1)]).len(), 1);
-        assert!(book.add(vec![piece(1)]).is_empty());
-        (0..1_000).for_each(|round| drop(book.add(vec![piece(round)])));
+        assert_eq!(book.add(vec![piece(1, 0)]).len(), 1);
+        assert!(book.add(vec![piece(1, 0)]).is_empty());
+        (0..1_000).for_each(|height| drop(book.add(vec![piece(height, 0)])));
         assert_eq!(book.iter().count(), MAX_KEPT);
     }
 }

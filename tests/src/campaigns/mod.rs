@@ -1,6 +1,8 @@
 //! The campaigns, each a function from its settings to a report.
 
+mod adversarial;
 mod answers;
+mod catch_up;
 mod costs;
 mod crowds;
 mod disk;
@@ -18,6 +20,7 @@ mod soak;
 mod strike;
 mod sweep;
 mod throughput;
+mod traitor;
 mod trial;
 mod wan;
 
@@ -35,6 +38,8 @@ use crate::{
     validator::Validator,
 };
 
+pub use adversarial::{Adversarial, adversarial};
+pub use catch_up::{CatchUp, catch_up};
 pub use costs::{Costs, costs};
 pub use crowds::{Crowd, Crowds, crowds};
 pub use disk::{FailingDisk, disk};
@@ -51,6 +56,7 @@ pub use restore::restore;
 pub use soak::{Soak, soak};
 pub use sweep::{Sweep, sweep};
 pub use throughput::throughput;
+pub use traitor::{Treason, traitor};
 pub use wan::{Wan, wan};
 
 /// How long a network may take to its first block, or a restarted one to its next.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod actors;
+mod adversarial;
 mod bad_input;
 mod calm;
 mod chaos;
@@ -24,6 +25,7 @@ mod past;
 mod rest;
 mod restarts;
 mod rpc;
+mod security_pipeline;
 mod service;
 mod sign_state;
 mod sweep;
