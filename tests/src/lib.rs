@@ -5,6 +5,7 @@
 //!   Load ------- transfers, acknowledgements -------> History      what became final
 //!   Observer --- a peer without a vote -------------> every vote and proposal that was heard, held against each other
 //!   fuzz ------- what nobody should send ---------> whether each answer is by the book
+//!   fuzz_wire -- damaged bytes -----------------> splitter, decoders, handshake
 //!   campaigns -> Report                                            a table, or JSON
 //! ```
 //!
@@ -17,6 +18,7 @@ mod disk;
 mod failing_sync;
 mod free_ports;
 mod fuzz;
+pub mod fuzz_wire;
 mod history;
 mod load;
 mod network;

@@ -26,3 +26,4 @@ mod testnet;
 mod traces;
 mod transactions;
 mod unit_file;
+mod wire;
