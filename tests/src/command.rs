@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     campaigns::{
         Adversarial, CatchUp, Costs, Crowd, Crowds, Cut, FailingDisk, FuzzRpc, Hostile, KillAll, KillOne, KillRandom, Kind, Partitions, Settings,
-        Soak, Sweep, Treason, Wan, adversarial, catch_up, costs, crowds, disk, fuzz_rpc, heights, hostile, kill_all, kill_one, kill_random, leaks,
-        partitions, restore, soak, sweep, throughput, traitor, wan,
+        Soak, Sweep, Treason, Wan, adversarial, catch_up, costs, crowds, disk, fuzz_rpc, fuzz_wire, heights, hostile, kill_all, kill_one,
+        kill_random, leaks, partitions, restore, soak, sweep, throughput, traitor, wan,
     },
     fabric::{Carrier, Weather},
     report::Report,
@@ -167,6 +167,11 @@ enum Name {
         #[arg(long)]
         public: bool,
     },
+    /// Damaged bytes to everything that reads the bytes of strangers: frames, messages, handshake
+    FuzzWire {
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
     /// Floods of transactions, blocks full of loops, calls without an end: the chain and everybody else go on
     Hostile {
         /// Of each attack
@@ -312,6 +317,7 @@ impl Campaign {
                 let length = Duration::from_secs(*seconds);
                 fuzz_rpc(&settings, FuzzRpc { length, requests: requests.unwrap_or(u64::MAX), clients: *clients, public: *public }).await
             }
+            Name::FuzzWire { seconds } => fuzz_wire(&settings, Duration::from_secs(*seconds)).await,
             Name::Hostile { seconds, accounts, only } => {
                 let length = Duration::from_secs(*seconds);
                 hostile(&settings, &Hostile { length, accounts: *accounts, only: only.clone() }).await

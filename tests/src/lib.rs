@@ -7,6 +7,7 @@
 //!   Observer --- a peer without a vote -------------> every vote and proposal that was heard, held against each other
 //!   stranger --- bytes made by hand ---------------> whether a peer that does no good does any harm
 //!   fuzz ------- what nobody should send ---------> whether each answer is by the book
+//!   fuzz_wire -- damaged bytes -----------------> splitter, decoders, handshake
 //!   campaigns -> Report                                            a table, or JSON
 //! ```
 //!
@@ -20,6 +21,7 @@ mod fabric;
 mod failing_sync;
 mod free_ports;
 mod fuzz;
+pub mod fuzz_wire;
 mod history;
 mod load;
 mod network;

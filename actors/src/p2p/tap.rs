@@ -173,7 +173,9 @@ impl Frame {
 impl Wanted {
     fn has(&self, tapped: &Tapped) -> bool {
         let is_peer = self.peer.as_ref().is_none_or(|peer| tapped.session.node.to_string().to_lowercase().starts_with(&peer.to_lowercase()));
-        is_peer && self.kind.as_ref().is_none_or(|kind| kind == tapped.frame.kind)
+        // Of what went by while nobody wanted whole messages there is none to show.
+        let is_kept = !self.full || !matches!(tapped.frame.content, Content::None);
+        is_peer && is_kept && self.kind.as_ref().is_none_or(|kind| kind == tapped.frame.kind)
     }
 }
 

@@ -33,3 +33,4 @@ mod testnet;
 mod traces;
 mod transactions;
 mod unit_file;
+mod wire;
