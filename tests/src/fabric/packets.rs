@@ -106,14 +106,16 @@ fn listen(device: &SyncDevice, from: usize, switch: &SyncSender<Packet>) {
     }
 }
 
+/// A packet by when it arrives, and at whom; the number keeps the order of packets of one moment.
+type UnderWay = Reverse<(Instant, u64, usize, Vec<u8>)>;
+
 struct Switch {
     devices: Vec<Arc<SyncDevice>>,
     ways: Ways,
     random: StdRng,
     /// When a line has carried what it has taken.
     free: HashMap<Way, Instant>,
-    /// By when they arrive; the number keeps the order of packets of one moment.
-    under_way: BinaryHeap<Reverse<(Instant, u64, usize, Vec<u8>)>>,
+    under_way: BinaryHeap<UnderWay>,
 }
 
 impl Switch {
