@@ -65,7 +65,8 @@ impl Life {
                     hands.oracle.report(Kind::Health, format!("node {} has stopped signing: {}", self.us.index, signing.text));
                 }
             }
-            Action::RoundStarted { .. } => {}
+            // Whom nodes leave for what they said is for the links to know; here they all stay.
+            Action::RoundStarted { .. } | Action::Misconduct { .. } => {}
         }
         Ok(())
     }

@@ -93,7 +93,7 @@ impl Polite {
     }
 
     /// Waits until the victim has ended the session; says why it did.
-    pub async fn is_cut(self, limit: Duration) -> Result<String> {
+    pub async fn until_cut(self, limit: Duration) -> Result<String> {
         let why = timeout(limit, self.life).await.with_context(|| format!("the session was not ended within {limit:?}"))?;
         Ok(why?)
     }

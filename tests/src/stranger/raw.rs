@@ -101,8 +101,8 @@ impl Raw {
     }
 
     /// Waits until the victim has ended the connection, and reads meanwhile.
-    pub async fn is_cut(self, limit: Duration) -> Result<()> {
-        self.pours(limit, || Vec::new()).await
+    pub async fn until_cut(self, limit: Duration) -> Result<()> {
+        self.pours(limit, Vec::new).await
     }
 
     /// Says what `next` gives again and again, and reads meanwhile, until the victim has ended the connection.

@@ -43,7 +43,7 @@ pub async fn endless_client_hello(target: Target) -> Result<Trace> {
 pub async fn garbage_for_a_hello(target: Target) -> Result<Trace> {
     let mut raw = Raw::tls(&target).await?;
     raw.say(&[b'x'; 400]).await?;
-    raw.is_cut(STEP_LIMIT).await?;
+    raw.until_cut(STEP_LIMIT).await?;
     Ok(Trace::said("the hello cannot be read"))
 }
 
@@ -78,7 +78,7 @@ async fn says_hello(target: &Target, bend: impl FnOnce(&mut Hello)) -> Result<()
     let mut hello = Hello::of(target.domain, fresh_key().public_key());
     bend(&mut hello);
     raw.say(&hello.encode()).await?;
-    raw.is_cut(STEP_LIMIT).await
+    raw.until_cut(STEP_LIMIT).await
 }
 
 /// A handshake that was good once, byte by byte again.
@@ -95,7 +95,7 @@ pub async fn replayed(target: Target) -> Result<Trace> {
     second.say(&hello.encode()).await?;
     second.hello(&target).await?;
     second.say(&proof).await?;
-    second.is_cut(STEP_LIMIT).await?;
+    second.until_cut(STEP_LIMIT).await?;
     Ok(Trace::said(format!("claims to be node {}", key.address())))
 }
 
@@ -108,14 +108,14 @@ pub async fn mirrored_proof(target: Target) -> Result<Trace> {
     let theirs = raw.hello(&target).await?;
     // It signs what the victim signs, with the only key it has.
     raw.say(&theirs.prove(&hello, &raw.exporter, &key)).await?;
-    raw.is_cut(STEP_LIMIT).await?;
+    raw.until_cut(STEP_LIMIT).await?;
     Ok(Trace::said(format!("claims to be node {}", key.address())))
 }
 
 pub async fn no_upgrade(target: Target) -> Result<Trace> {
     let mut raw = Raw::proved(&target, &fresh_key()).await?;
     raw.say(b"BREW /pot HTTP/1.1\r\n\r\n").await?;
-    raw.is_cut(STEP_LIMIT).await?;
+    raw.until_cut(STEP_LIMIT).await?;
     Ok(Trace::said("the WebSocket upgrade failed"))
 }
 
@@ -160,7 +160,7 @@ async fn dawdles(target: &Target, stage: Slow) -> Result<()> {
     };
     let dripping = tokio::time::timeout(LATE_LIMIT, raw.drip(&bytes, SLOWLY)).await;
     anyhow::ensure!(dripping.is_ok(), "the victim took single bytes for {LATE_LIMIT:?}");
-    raw.is_cut(LATE_LIMIT).await
+    raw.until_cut(LATE_LIMIT).await
 }
 
 /// More connections from one IP address than it may have.
@@ -170,7 +170,7 @@ pub async fn connections(target: Target) -> Result<Trace> {
         open.push(Raw::tcp(&target).await?);
     }
     for raw in open {
-        raw.is_cut(LATE_LIMIT).await?;
+        raw.until_cut(LATE_LIMIT).await?;
     }
     Ok(Trace::said("too many"))
 }

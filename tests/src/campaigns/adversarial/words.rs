@@ -58,7 +58,7 @@ pub async fn forged_validator(target: Target) -> Result<Trace> {
     let mut proof = ValidatorProof::new(&key, &target.domain, peer.node);
     proof.validator = node::development::validator_key(KNOWN_VALIDATOR).public_key();
     peer.say(Message::ValidatorProof(proof))?;
-    peer.is_cut(STEP_LIMIT).await?;
+    peer.until_cut(STEP_LIMIT).await?;
     Ok(Trace::of(&key))
 }
 
@@ -82,7 +82,7 @@ pub async fn forged_parts(target: Target) -> Result<Trace> {
             height = tip_of_victim(&target).await?;
         }
     }
-    peer.is_cut(STEP_LIMIT).await?;
+    peer.until_cut(STEP_LIMIT).await?;
     Ok(Trace::of(&key))
 }
 
@@ -102,7 +102,7 @@ pub async fn wrong_part_index(target: Target) -> Result<Trace> {
         let _ = peer.say(Message::PartsStart(PartsStart { proposal, outline }));
         let _ = peer.say(Message::Part(Part { height, round: Round(0), value, index: 9, bytes: Bytes::from_static(b"x") }));
     }
-    peer.is_cut(STEP_LIMIT).await?;
+    peer.until_cut(STEP_LIMIT).await?;
     Ok(Trace::of(&key))
 }
 
@@ -111,14 +111,14 @@ pub async fn bad_signatures(target: Target) -> Result<Trace> {
     let (peer, key) = peer(&target).await?;
     let tip = tip_of_victim(&target).await?;
     peer.floods(STEP_LIMIT, |number| forged_vote(&target, &key, known_validator(), tip + number % 32, number)).await;
-    peer.is_cut(STEP_LIMIT).await?;
+    peer.until_cut(STEP_LIMIT).await?;
     Ok(Trace::of(&key))
 }
 
 pub async fn far_heights(target: Target) -> Result<Trace> {
     let (peer, key) = peer(&target).await?;
     peer.floods(STEP_LIMIT, |number| forged_vote(&target, &key, known_validator(), u64::MAX - number, number)).await;
-    peer.is_cut(STEP_LIMIT).await?;
+    peer.until_cut(STEP_LIMIT).await?;
     Ok(Trace::of(&key))
 }
 
@@ -137,14 +137,14 @@ pub async fn outsider_equivocates(target: Target) -> Result<Trace> {
 pub async fn standing_flood(target: Target) -> Result<Trace> {
     let (peer, key) = peer(&target).await?;
     peer.floods(STEP_LIMIT, |nonce| Message::StandingRequest(StandingRequest { nonce, validator: known_validator() })).await;
-    peer.is_cut(STEP_LIMIT).await?;
+    peer.until_cut(STEP_LIMIT).await?;
     Ok(Trace::of(&key))
 }
 
 pub async fn current_flood(target: Target) -> Result<Trace> {
     let (peer, key) = peer(&target).await?;
     peer.floods(STEP_LIMIT, |number| Message::CurrentRequest(CurrentRequest { height: Height(number) })).await;
-    peer.is_cut(STEP_LIMIT).await?;
+    peer.until_cut(STEP_LIMIT).await?;
     Ok(Trace::of(&key))
 }
 
@@ -199,7 +199,7 @@ pub async fn same_key_twice(target: Target) -> Result<Trace> {
     let key = fresh_key();
     let first = Polite::connect(&target, &key, deaf()).await?;
     let second = Polite::connect(&target, &key, deaf()).await?;
-    first.is_cut(STEP_LIMIT).await?;
+    first.until_cut(STEP_LIMIT).await?;
     anyhow::ensure!(!second.is_over(), "both sessions of one key are over");
     second.leave();
     Ok(Trace::of(&key))

@@ -157,7 +157,7 @@ impl Scheme {
             self.vote(kind, Height(height.0 + 1_000_000), round, Some(value));
         }
         self.proposals += 1;
-        if self.proposals % FLOOD_EVERY == 0 {
+        if self.proposals.is_multiple_of(FLOOD_EVERY) {
             (0..FLOOD_VOTES).for_each(|number| self.vote(VoteKind::Prevote, height, Round(number as u32), Some(value)));
         }
     }
