@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use primitives::{Domain, NodeId, PublicKey, SecretKey};
 
-use crate::tls::{Tls, TlsSetupError};
+use crate::{
+    AddressRecord, Whereabouts,
+    tls::{Tls, TlsSetupError},
+};
 
 /// The node key, the chain it is used for, and TLS. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -36,6 +39,11 @@ impl Identity {
 
     pub fn domain(&self) -> &Domain {
         &self.0.domain
+    }
+
+    /// This node's own word where it is.
+    pub fn record(&self, at: Whereabouts) -> AddressRecord {
+        AddressRecord::new(&self.0.key, &self.0.domain, at)
     }
 
     pub(crate) fn key(&self) -> &SecretKey {

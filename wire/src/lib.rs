@@ -30,6 +30,7 @@ mod octets;
 mod outbound;
 mod proof;
 mod queues;
+mod record;
 mod tls;
 mod trace;
 
@@ -47,12 +48,13 @@ pub use inbound::{Inbound, InboundError, Received};
 pub use lane::Lane;
 pub use limits::{Limits, QueueLimits};
 pub use message::{
-    BlockChunk, CurrentRequest, Farewell, GetBlocks, GetParts, Goodbye, Message, Part, PartsStart, Ping, Pong, StandingAnswer, StandingRequest,
-    Status, Transactions,
+    Addrs, BlockChunk, CurrentRequest, Farewell, GetAddrs, GetBlocks, GetParts, Goodbye, Message, Part, PartsStart, Ping, Pong, StandingAnswer,
+    StandingRequest, Status, Transactions,
 };
 pub use net::{Listener, Net, Tcp, TcpDoor};
 pub use outbound::{Outbound, SendError, WriteError, Writer};
 pub use proof::ValidatorProof;
 pub use queues::{Full, MAX_TURN_BYTES};
+pub use record::{AddressRecord, BadRecord, MAX_RECORDS, Services, Whereabouts, is_dialable};
 pub use tls::TlsSetupError;
 pub use trace::{MalformedTraceParent, TraceParent};

@@ -3,7 +3,7 @@
 use primitives::{Address, B256, Bytes, ConsensusMessage, Height, Proposal, Round, Signed};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Lane, Outline, ValidatorProof, octets};
+use crate::{AddressRecord, Lane, Outline, ValidatorProof, octets};
 
 /// One row for each message: doc, variant, payload, name on the wire, lane.
 macro_rules! messages {
@@ -74,6 +74,10 @@ messages! {
     GetBlocks(GetBlocks) = "get_blocks" in Bulk;
     /// One chunk of a decided block.
     BlockChunk(BlockChunk) = "block_chunk" in Bulk;
+    /// "Whom do you know?"
+    GetAddrs(GetAddrs) = "get_addrs" in Bulk;
+    /// Where nodes are, in their own words.
+    Addrs(Addrs) = "addrs" in Bulk;
 }
 
 /// Asks a validator for its standing.
@@ -182,6 +186,20 @@ pub struct BlockChunk {
     pub bytes: Bytes,
 }
 
+/// Asks for addresses of nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GetAddrs {
+    /// How many at most; nobody sends more than [`crate::MAX_RECORDS`].
+    pub count: u32,
+}
+
+/// Addresses of nodes: the sender's own after a session begins, a random few when asked, and news.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addrs {
+    /// At most [`crate::MAX_RECORDS`].
+    pub records: Vec<AddressRecord>,
+}
+
 /// Why a session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Goodbye {
@@ -204,6 +222,8 @@ pub enum Farewell {
     Overflow,
     /// Pings were not answered.
     Silent,
+    /// The receiver is banned at the sender.
+    Banned,
     /// Words of a later version.
     #[serde(other)]
     Other,

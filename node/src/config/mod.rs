@@ -14,10 +14,15 @@ mod layers;
 mod read;
 pub mod schema;
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::SocketAddr,
+    time::Duration,
+};
 
 use api::{Offer, RateLimits};
-use primitives::{Genesis, PeerAddress, genesis::NetworkKind};
+use primitives::{Genesis, NodeId, PeerAddress, genesis::NetworkKind};
 use storage::Retention;
 use tracing_subscriber::filter::Targets;
 
@@ -66,6 +71,12 @@ pub struct Rpc {
 pub struct P2p {
     pub listen: SocketAddr,
     pub peers: Vec<PeerAddress>,
+    /// None: as it listens.
+    pub advertise: Option<SocketAddr>,
+    /// Sessions with nodes that are not among `peers`.
+    pub max_outbound: usize,
+    pub private: bool,
+    pub private_peers: BTreeSet<NodeId>,
     /// Time between pings on a validator link.
     pub keepalive: Duration,
     /// As configured; [`Config::offers_json`] tells what holds.

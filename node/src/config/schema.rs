@@ -61,6 +61,20 @@ pub const KEYS: &[Key] = &[
     key("p2p.listen", Kind::Text, "\"127.0.0.1:4130\"", "Where other nodes reach this one."),
     key("p2p.peers", Kind::List, "[]", "Nodes to stay connected to: \"nodeid@host:port\", or \"host:port\" to take whoever answers."),
     key("p2p.keepalive", Kind::Text, "\"1s\"", "How often a silent link to a validator is pinged; three misses end it. 100ms to 60s."),
+    key(
+        "p2p.advertise",
+        Kind::Text,
+        "\"\"",
+        "Where other nodes are told to reach this one, as in \"203.0.113.7:4130\". Empty: p2p.listen, unless that is 0.0.0.0 or [::]; then nobody is told.",
+    ),
+    key(
+        "p2p.max_outbound",
+        Kind::Text,
+        "\"16\"",
+        "How many nodes to connect to besides p2p.peers, out of those it has learnt of: 0 to 256, in quotes.",
+    ),
+    key("p2p.private", Kind::Flag, "false", "Connect to p2p.peers only, and tell nobody an address: for a validator behind sentries."),
+    key("p2p.private_peers", Kind::List, "[]", "Node ids that this node tells nobody of: a sentry names its validator here."),
     key("p2p.json", Kind::Flag, "false", "Also offer the JSON codec, for people and tools. A dev network always does."),
     key("metrics.listen", Kind::Text, "\"127.0.0.1:9090\"", "Where Prometheus fetches /metrics."),
     key(

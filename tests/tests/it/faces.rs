@@ -60,7 +60,20 @@ async fn health_has_its_fixed_shape_and_every_probe_holds() {
     let actors: Value = serde_json::from_str(&node.get("/v1/actors").await.unwrap().1).unwrap();
     let children = actors["children"].as_array().unwrap();
     let names: Vec<_> = children.iter().map(|child| child["name"].as_str().unwrap()).collect();
-    let expected = ["storage", "signer", "mempool", "proposals", "execution", "p2p.gossip", "p2p.listener", "p2p.dialer", "sync", "consensus", "api"];
+    let expected = [
+        "storage",
+        "signer",
+        "mempool",
+        "proposals",
+        "execution",
+        "p2p.gossip",
+        "p2p.listener",
+        "p2p.dialer",
+        "p2p.store",
+        "sync",
+        "consensus",
+        "api",
+    ];
     assert!(expected.iter().all(|name| names.contains(name)), "{names:?}");
     assert!(children.iter().all(|child| child["state"] == "running" && child["restarts"] == 0), "{actors}");
 

@@ -15,7 +15,7 @@ use wire::{
 };
 
 use super::{
-    super::{Config, Peer, PeerEvent, Peers, Routes, listener::Seat},
+    super::{Config, Peer, PeerEvent, Peers, Routes, listener::Seat, store::StoreMailbox},
     liveness::{Liveness, Verdict},
     quota::Quotas,
     reader::{End, Reader},
@@ -57,6 +57,7 @@ pub(in super::super) struct Parts<S> {
     pub peer: Peer,
     pub peers: Peers,
     pub routes: Routes,
+    pub store: StoreMailbox,
     pub config: Arc<Config>,
     pub clock: Arc<dyn Clock>,
     pub quotas: Quotas,
@@ -80,6 +81,7 @@ struct Session<S> {
     peer: Peer,
     peers: Peers,
     routes: Routes,
+    store: StoreMailbox,
     config: Arc<Config>,
     clock: Arc<dyn Clock>,
     quotas: Quotas,
@@ -123,9 +125,9 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     fn new(parts: Parts<S>) -> Self {
-        let Parts { connection, seat, peer, peers, routes, config, clock, quotas } = parts;
+        let Parts { connection, seat, peer, peers, routes, store, config, clock, quotas } = parts;
         let liveness = Liveness::new(config.misses);
-        Self { connection: Some(connection), written: None, liveness, peer, peers, routes, config, clock, quotas, _seat: seat }
+        Self { connection: Some(connection), written: None, liveness, peer, peers, routes, store, config, clock, quotas, _seat: seat }
     }
 
     fn run(&mut self, connection: Connection<S>, context: &Context<Message>) {
@@ -135,6 +137,7 @@ where
             peer: self.peer.clone(),
             peers: self.peers.clone(),
             routes: self.routes.clone(),
+            store: self.store.clone(),
             session: context.address().clone(),
             config: self.config.clone(),
             clock: self.clock.clone(),

@@ -12,7 +12,9 @@ use wire::{
 };
 
 use super::{
-    super::{Config, Incoming, NoRoom, PartsMessage, Peer, PeerEvent, Peers, Route, Routes, StandingMessage, SyncMessage, trace},
+    super::{
+        Config, Incoming, NoRoom, PartsMessage, Peer, PeerEvent, Peers, Route, Routes, StandingMessage, SyncMessage, store::StoreMailbox, trace,
+    },
     actor::Message,
     quota::{Quota, Verdict},
 };
@@ -56,6 +58,7 @@ pub(super) struct Reader<S> {
     pub peer: Peer,
     pub peers: Peers,
     pub routes: Routes,
+    pub store: StoreMailbox,
     pub session: Address<Message>,
     pub config: Arc<Config>,
     pub clock: Arc<dyn Clock>,
@@ -128,6 +131,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
             Word::Status(status) => self.may_drop(kind, &routes.sync, SyncMessage::Status(status)),
             Word::GetBlocks(request) => self.may_drop(kind, &routes.sync, SyncMessage::Get(request)),
             Word::BlockChunk(chunk) => self.may_drop(kind, &routes.sync, SyncMessage::Chunk(chunk)),
+            Word::GetAddrs(request) => self.fits_or_drops(kind, self.store.asked(self.incoming(request))),
+            Word::Addrs(addrs) => self.fits_or_drops(kind, self.store.told(self.incoming(addrs))),
             Word::Ping(ping) => self.answer(ping),
             Word::Pong(pong) => self.note(pong),
             Word::ValidatorProof(proof) => self.believe(&proof),
@@ -140,7 +145,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
     }
 
     fn may_drop<T>(&self, kind: &'static str, route: &Route<T>, message: T) -> Result<(), End> {
-        if route(self.incoming(message)) == Err(NoRoom) {
+        self.fits_or_drops(kind, route(self.incoming(message)))
+    }
+
+    fn fits_or_drops(&self, kind: &'static str, outcome: Result<(), NoRoom>) -> Result<(), End> {
+        if outcome == Err(NoRoom) {
             self.peers.metrics().dropped(kind);
         }
         Ok(())
