@@ -32,6 +32,7 @@ pub mod load;
 pub mod localnet;
 pub mod network;
 mod patience;
+pub mod peers;
 pub mod ports;
 mod probes;
 pub mod run;

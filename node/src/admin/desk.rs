@@ -7,6 +7,7 @@ use supervision::{ChildSnapshot, ControlError, Controls, Event, Events, FaultInj
 use tokio::sync::watch;
 
 use super::{Order, near, refusal::Refusal};
+use crate::peers::PeerDesk;
 
 /// Events shown with one actor.
 const LAST_EVENTS: usize = 20;
@@ -21,6 +22,7 @@ pub struct Desk {
     faults: Faults,
     controls: Controls,
     is_chaos_enabled: bool,
+    peers: Option<PeerDesk>,
 }
 
 /// The tree as it is now.
@@ -41,7 +43,23 @@ pub struct ActorPage {
 
 impl Desk {
     pub fn of(running: &Running, is_chaos_enabled: bool) -> Self {
-        Self { snapshots: running.snapshots(), events: running.events(), faults: running.faults(), controls: running.controls(), is_chaos_enabled }
+        Self {
+            snapshots: running.snapshots(),
+            events: running.events(),
+            faults: running.faults(),
+            controls: running.controls(),
+            is_chaos_enabled,
+            peers: None,
+        }
+    }
+
+    /// With the peer book.
+    pub fn with_peers(self, peers: PeerDesk) -> Self {
+        Self { peers: Some(peers), ..self }
+    }
+
+    pub(super) fn peers(&self) -> Result<&PeerDesk, Refusal> {
+        self.peers.as_ref().ok_or_else(|| Refusal::not_found("this node has no peer book"))
     }
 
     pub(super) fn tree(&self) -> TreePage {

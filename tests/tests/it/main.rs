@@ -16,6 +16,7 @@ mod losses;
 mod one_trace;
 mod overrides;
 mod past;
+mod peers;
 mod rest;
 mod restarts;
 mod rpc;

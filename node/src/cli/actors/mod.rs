@@ -77,7 +77,7 @@ async fn provoke(client: &AdminClient, what: Provocation, asked: &Provoke, print
 }
 
 /// Who is asked: the node of a home, a validator of a localnet, or an address with its token.
-fn connect(node: &AdminNode) -> Result<AdminClient, Failure> {
+pub(super) fn connect(node: &AdminNode) -> Result<AdminClient, Failure> {
     let usage = |what: &str, remedy: &str| Err(Failure::new(ExitCode::Usage, what).remedy(remedy));
     let (url, token) = match (&node.admin, &node.token_file) {
         (Some(url), Some(file)) => (url.clone(), Token::read(file)?),
@@ -89,7 +89,7 @@ fn connect(node: &AdminNode) -> Result<AdminClient, Failure> {
 }
 
 /// A directory without a home of its own is taken for that of a localnet, whose first validator is meant unless another is named.
-fn home(node: &AdminNode) -> Home {
+pub(super) fn home(node: &AdminNode) -> Home {
     let given = Home::at(&node.home);
     match &node.node {
         None if given.exists() => given,
