@@ -29,12 +29,11 @@ fn forget_configured_peers(home: &Path) {
     fs::write(&file, without.join("\n")).unwrap();
 }
 
-/// Waits until the book of a running validator has the records of so many nodes.
-async fn book_of(net: &Testnet, name: &str, nodes: usize) {
-    eventually("a full peer book", secs(60), async || {
-        let page = peers(net, &format!("list --home {name}"));
-        let known = page["peers"].as_array()?.iter().filter(|line| line["address"].is_string()).count();
-        (nodes <= known).then_some(())
+/// Exports the book of a running validator to `bundle.json`, once it has the records of so many nodes, its own among them.
+async fn export(net: &Testnet, name: &str, nodes: u64) {
+    eventually("a full bundle", secs(60), async || {
+        let written = peers(net, &format!("export --home {name} --file bundle.json"));
+        (nodes <= written["entries"].as_u64()?).then_some(())
     })
     .await;
 }
@@ -48,8 +47,7 @@ async fn sessions(validator: &Validator) -> usize {
 #[tokio::test]
 async fn node_bootstraps_from_exported_peers() {
     let net = Testnet::of(2).start().await;
-    book_of(&net, "validator-0", 1).await;
-    peers(&net, "export --home validator-0 --file bundle.json");
+    export(&net, "validator-0", 2).await;
     let genesis = "validator-0/config/genesis.json";
     let made = axolotl(&format!("init --home validator-2 --genesis-file {genesis} --follower"), net.directory());
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -76,8 +74,7 @@ async fn node_bootstraps_from_exported_peers() {
 #[tokio::test]
 async fn imported_peers_survive_restart() {
     let mut net = Testnet::of(4).start().await;
-    book_of(&net, "validator-1", 3).await;
-    peers(&net, "export --home validator-1 --file bundle.json");
+    export(&net, "validator-1", 4).await;
     net.stop_one(0).await;
     forget_configured_peers(&net.validator(0).home.clone());
     let imported = peers(&net, "import bundle.json --replace --home validator-0");

@@ -94,3 +94,19 @@ async fn an_address_that_the_operator_adds_is_dialled_at_once_and_for_ever() {
     again.stop().await;
     two.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_of_the_store_forgets_nobody_and_it_learns_on() {
+    let net = Net4::default();
+    let one = start(&net, 1, &[]).await;
+    let two = start(&net, 2, &[1]).await;
+    until(|| knows(&one, &two), || "one has not heard of two".into()).await;
+    one.panic_at("p2p.store", "Tick");
+    until(|| one.restarts("p2p.store") == 1, || "the store did not fall".into()).await;
+    assert!(knows(&one, &two) && one.is_connected(&two));
+    let three = start(&net, 3, &[2]).await;
+    until(|| knows(&one, &three), || "one has not heard of three".into()).await;
+    for node in [one, two, three] {
+        node.stop().await;
+    }
+}
