@@ -73,7 +73,7 @@ async fn carry_out(book: &Whose, command: &PeersCommand, bundle: Option<Bundle>,
 
 /// Whose book it is.
 enum Whose {
-    Running(AdminClient),
+    Running(Box<AdminClient>),
     Stopped(Box<Stopped>),
 }
 
@@ -81,7 +81,7 @@ impl Whose {
     fn of(node: &AdminNode) -> Result<Self, Failure> {
         let home = actors::home(node);
         let is_stopped = node.admin.is_none() && node.token_file.is_none() && home.exists() && home.refuse_if_held().is_ok();
-        if is_stopped { Ok(Self::Stopped(Box::new(Stopped::open(&home)?))) } else { Ok(Self::Running(actors::connect(node)?)) }
+        if is_stopped { Ok(Self::Stopped(Box::new(Stopped::open(&home)?))) } else { Ok(Self::Running(Box::new(actors::connect(node)?))) }
     }
 
     async fn list(&self) -> Result<PeersPage, Failure> {
