@@ -10,10 +10,12 @@ use arc_swap::ArcSwapOption;
 use consensus::core::Evidence;
 use execution::{Account, Receipt, StateReader};
 use primitives::{Address, B256, Body, Bytes, Certificate, Header, Height, Round, U256};
-use storage::{AsOf, Keyspace, Lease, LogQuery, ReadError, Undecided, View, keys};
+use storage::{AsOf, Keyspace, Lease, LogQuery, ReadError, Row, Undecided, View, keys};
 
 /// Rows of the mempool that are read back at once.
 const MAX_POOLED_ROWS: usize = 1 << 20;
+/// Rows of the peer book: more than it ever has.
+const MAX_PEER_ROWS: usize = 1 << 16;
 /// Undecided bodies that one block drops.
 const MAX_UNDECIDED_ROWS: usize = 1_024;
 
@@ -115,6 +117,11 @@ impl Ledger {
     pub fn pooled(&self) -> Result<Vec<(B256, Bytes)>, ReadError> {
         let rows = self.lease()?.range::<&[u8]>(Keyspace::Mempool, .., MAX_POOLED_ROWS)?;
         Ok(rows.into_iter().filter_map(|row| Some((keys::parse_hash(&row.key)?, row.value))).collect())
+    }
+
+    /// The peer book as it was written.
+    pub fn peer_rows(&self) -> Result<Vec<Row>, ReadError> {
+        self.lease()?.range::<&[u8]>(Keyspace::Peers, .., MAX_PEER_ROWS)
     }
 
     /// The block on disk that was proposed in `round` of an undecided height.

@@ -9,6 +9,7 @@ use actors::{
     p2p::Peers,
 };
 use parking_lot::Mutex;
+use primitives::SystemClock;
 use storage::{CloseReport, DirectoryLock, LockError};
 use supervision::{Controls, Events, FaultInjection, InjectError, Running, Snapshots, Tree};
 use tokio::{runtime::Handle, sync::watch};
@@ -18,6 +19,7 @@ use crate::{
     exit::{ExitCode, Failure},
     home::Home,
     launch::Launch,
+    peers::PeerDesk,
     telemetry::{Metrics, MetricsDoor},
     terminal::{Receipt, StoppedActor},
     wiring::Wiring,
@@ -68,6 +70,14 @@ impl Node {
         let wiring = Wiring::of(&launch, &metrics.meter(), halter, Arc::clone(&closed))?;
         let (name, home, grace) = (launch.name.clone(), launch.home.clone(), launch.config.shutdown.grace);
         let (snapshots, events, seen) = (wiring.snapshots.clone(), wiring.events.clone(), wiring.seen.clone());
+        let peers = PeerDesk {
+            book: wiring.book.clone(),
+            key: launch.node_key.clone(),
+            domain: launch.genesis.domain(),
+            private: launch.config.p2p.private_peers.clone(),
+            clock: Arc::new(SystemClock::new()),
+            connected: Some(seen.peers.clone()),
+        };
         let mut settings = supervision::Config::new(metrics.meter());
         settings.chaos = launch.config.chaos.enabled;
         settings.seed = rand::random();
@@ -77,8 +87,8 @@ impl Node {
         let running = tree.start().await;
         snapshots.store(Some(Arc::new(running.snapshots())));
         events.store(Some(Arc::new(running.events())));
-        let admin_door =
-            AdminDoor::open(launch.listeners.admin, token, Desk::of(&running, launch.config.chaos.enabled, seen.peers.tap().clone()), place)?;
+        let desk = Desk::of(&running, launch.config.chaos.enabled, seen.peers.tap().clone()).with_peers(peers);
+        let admin_door = AdminDoor::open(launch.listeners.admin, token, desk, place)?;
         Ok(Self { name, home, running, lock, metrics, metrics_door, admin_door, closed, halted, grace, seen })
     }
 

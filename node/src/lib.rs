@@ -33,6 +33,7 @@ pub mod load;
 pub mod localnet;
 pub mod network;
 mod patience;
+pub mod peers;
 pub mod ports;
 mod probes;
 pub mod run;

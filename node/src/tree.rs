@@ -3,12 +3,13 @@
 //! ```text
 //!   storage ─┬─ execution ── mempool
 //!            ├─ proposals
+//!            ├─ p2p.store
 //!            ├─ p2p.gossip ── p2p.listener, p2p.dialer ─ ─ sync, evidence ─ ─ consensus
 //!   signer ──┴──────────────────────────────────────────────────────┘
 //!   api      after everybody; stays when they restart
 //! ```
 //!
-//! The three of `p2p` are a group: when one of them has spent its restarts, all three begin anew before the node gives up.
+//! Those of `p2p` are a group: when one of them has spent its restarts, all begin anew before the node gives up.
 //!
 //! *Needs*: stops or suspends when that one is down, and comes back after it. *After*: order only. Adding an actor is one
 //! folder, one `pub mod` line and one row here.
@@ -33,6 +34,7 @@ pub const ROWS: &[Row] = &[
     Row { name: "p2p.gossip", needs: &[], after: &["storage"] },
     Row { name: "p2p.listener", needs: &[], after: &[] },
     Row { name: "p2p.dialer", needs: &[], after: &[] },
+    Row { name: "p2p.store", needs: &["storage"], after: &["p2p.gossip"] },
     Row { name: "sync", needs: &["storage"], after: &["p2p.gossip"] },
     Row { name: "evidence", needs: &["storage"], after: &["p2p.gossip"] },
     Row { name: "consensus", needs: &["signer"], after: &["execution", "mempool", "proposals", "p2p.gossip", "sync", "evidence"] },

@@ -12,7 +12,7 @@ use actors::{
     heads::Heads,
     ledger::Ledger,
     mempool::{self, MempoolMailbox, MempoolMetrics},
-    p2p::{self, P2p, Peers},
+    p2p::{self, Keep, P2p, PeerBook, Peers, Surroundings},
     proposals::ProposalsMailbox,
     room::Room,
     routes::{Destinations, routes},
@@ -25,9 +25,9 @@ use consensus::signer::{Identity as SigningIdentity, OnMissing};
 use opentelemetry::metrics::Meter;
 use parking_lot::Mutex;
 use primitives::{Address, B256, Clock, Filesystem, Genesis, SecretKey, SystemClock, limits::MAX_BODY_BYTES};
-use storage::CloseReport;
+use storage::{CloseReport, Retention};
 use supervision::{ChildSpec, Events, Group, Member, Snapshots};
-use wire::{Codec, Identity, Limits, Tcp, ValidatorProof};
+use wire::{Codec, Identity, Limits, Services, Tcp, ValidatorProof};
 
 use crate::{boot::Seen, config, door::OpenedTcp, exit::Failure, launch::Launch, patience, probes, tree};
 
@@ -64,6 +64,7 @@ pub(crate) struct Wiring {
     pub snapshots: Arc<ArcSwapOption<Snapshots>>,
     pub events: Arc<ArcSwapOption<Events>>,
     pub seen: Seen,
+    pub book: PeerBook,
 }
 
 impl Wiring {
@@ -82,7 +83,15 @@ impl Wiring {
             follows: follows(launch),
             chain_id: genesis.chain_id,
         };
-        let p2p = connect(launch, &destinations, meter, clock.clone())?;
+        let storage = StorageMailbox::new();
+        let around = Surroundings {
+            routes: routes(&destinations),
+            keep: Some(Keep { storage: storage.clone(), ledger: ledger.clone() }),
+            meter: meter.clone(),
+            clock: clock.clone(),
+        };
+        let p2p = connect(launch, around)?;
+        let book = p2p.book.clone();
         let consensus_view = ConsensusView::default();
         let seen = Seen { ledger: ledger.clone(), peers: p2p.peers.clone(), consensus: consensus_view.clone() };
         Ok(Self {
@@ -94,7 +103,7 @@ impl Wiring {
             closed,
             ledger,
             room: Room::default(),
-            storage: StorageMailbox::new(),
+            storage,
             signer: SignerMailbox::new(),
             execution: ExecutionMailbox::new(),
             proposals,
@@ -110,12 +119,13 @@ impl Wiring {
             snapshots: Arc::default(),
             events: Arc::default(),
             seen,
+            book,
         })
     }
 
     /// All children with their edges and their probes.
     pub fn children(mut self, launch: &Launch) -> Result<Vec<Member>, Failure> {
-        let Some(P2p { peers, door, children }) = self.p2p.take() else { return Ok(Vec::new()) };
+        let Some(P2p { peers, door, children, .. }) = self.p2p.take() else { return Ok(Vec::new()) };
         let data = launch.home.data(&launch.config.chain.name);
         let others = self.genesis.validators.len().saturating_sub(1);
         let specs = vec![
@@ -317,7 +327,7 @@ impl Wiring {
 }
 
 /// The part that talks to peers; a validator introduces itself.
-fn connect(launch: &Launch, destinations: &Destinations, meter: &Meter, clock: Arc<dyn Clock>) -> Result<P2p, Failure> {
+fn connect(launch: &Launch, around: Surroundings) -> Result<P2p, Failure> {
     let domain = launch.genesis.domain();
     let identity = match &launch.certificate {
         Some(certificate) => Identity::with_certificate(launch.node_key.clone(), domain, certificate),
@@ -340,9 +350,15 @@ fn connect(launch: &Launch, destinations: &Destinations, meter: &Meter, clock: A
     config.max_per_ip = launch.config.p2p.max_per_ip;
     config.stamp_bits = launch.config.p2p.pow_bits;
     config.validators = Some(launch.genesis.validators.clone());
+    let given = &launch.config.p2p;
+    (config.advertise, config.max_outbound, config.is_private) = (given.advertise, given.max_outbound, given.private);
+    config.private_peers = given.private_peers.clone();
+    if launch.config.history.state == Retention::Archive {
+        config.services = config.services.and(Services::ARCHIVE);
+    }
     let listener = launch.listeners.p2p.try_clone().map_err(|error| Failure::runtime(format!("the P2P socket cannot be shared: {error}")))?;
     let net = OpenedTcp::new(Tcp::VALIDATOR, listener).map_err(|error| Failure::runtime(format!("the P2P socket has no address: {error}")))?;
-    let p2p = p2p::build(net, config, routes(destinations), meter, clock);
+    let p2p = p2p::build(net, config, around);
     if let Some(key) = &launch.validator_key {
         let proof = ValidatorProof::new(key, &domain, node);
         p2p.peers.introduce(proof).map_err(|error| Failure::runtime(error.to_string()))?;

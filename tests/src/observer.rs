@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actors::p2p::{self, Config, P2p, PeerEvent, Peers, Routes};
+use actors::p2p::{self, Config, P2p, PeerEvent, Peers, Routes, Surroundings};
 use anyhow::{Context, Result};
 use node::network::Member;
 use opentelemetry::metrics::{MeterProvider, noop::NoopMeterProvider};
@@ -68,7 +68,10 @@ impl Observer {
         config.redial.first = Duration::from_millis(5);
         config.redial.cap = REDIAL_CAP;
         let meter = NoopMeterProvider::new().meter("observer");
-        let P2p { peers, children, .. } = p2p::build(Tcp::VALIDATOR, config, routes(&heard, domain), &meter, Arc::new(SystemClock::new()));
+        // It hears those that it was told of, and tells nobody of itself.
+        config.is_private = true;
+        let around = Surroundings { routes: routes(&heard, domain), keep: None, meter: meter.clone(), clock: Arc::new(SystemClock::new()) };
+        let P2p { peers, children, .. } = p2p::build(Tcp::VALIDATOR, config, around);
         let tree = Tree::build("observer", children, supervision::Config::new(meter)).context("the observer's tree")?;
         let tree = tree.start().await;
         tree.ready(READY_LIMIT).await.map_err(|error| anyhow::anyhow!("the observer is not ready: {:?}", error.children))?;

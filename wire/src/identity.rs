@@ -5,7 +5,7 @@ use std::sync::Arc;
 use primitives::{Domain, NodeId, PublicKey, SecretKey};
 
 use crate::{
-    Certificate,
+    AddressRecord, Certificate, Whereabouts,
     tls::{Tls, TlsSetupError},
 };
 
@@ -44,6 +44,11 @@ impl Identity {
 
     pub fn domain(&self) -> &Domain {
         &self.0.domain
+    }
+
+    /// This node's own word where it is.
+    pub fn record(&self, at: Whereabouts) -> AddressRecord {
+        AddressRecord::new(&self.0.key, &self.0.domain, at)
     }
 
     pub(crate) fn key(&self) -> &SecretKey {

@@ -33,6 +33,7 @@ mod octets;
 mod outbound;
 mod proof;
 mod queues;
+mod record;
 #[cfg(test)]
 mod samples;
 mod stamp;
@@ -56,13 +57,14 @@ pub use introduction::{Demand, Side, introduce};
 pub use lane::Lane;
 pub use limits::{Limits, QueueLimits};
 pub use message::{
-    BlockChunk, CurrentRequest, Farewell, GetBlocks, GetParts, Goodbye, Message, Part, PartsStart, Ping, Pong, StandingAnswer, StandingRequest,
-    Status, Transactions,
+    Addrs, BlockChunk, CurrentRequest, Farewell, GetAddrs, GetBlocks, GetParts, Goodbye, Message, Part, PartsStart, Ping, Pong, StandingAnswer,
+    StandingRequest, Status, Transactions,
 };
 pub use net::{Listener, Net, Tcp, TcpDoor};
 pub use outbound::{Outbound, SendError, WriteError, Writer};
 pub use proof::ValidatorProof;
 pub use queues::{Full, MAX_TURN_BYTES};
+pub use record::{AddressRecord, BadRecord, MAX_RECORDS, Services, Whereabouts, is_dialable};
 pub use stamp::MAX_STAMP_BITS;
 pub use tls::TlsSetupError;
 pub use trace::{MalformedTraceParent, TraceParent};

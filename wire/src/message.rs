@@ -3,7 +3,7 @@
 use primitives::{Address, B256, Bytes, ConsensusMessage, Evidence, Height, Proposal, Round, Signed};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Lane, Outline, ValidatorProof, octets};
+use crate::{AddressRecord, Lane, Outline, ValidatorProof, octets};
 
 /// One row for each message: doc, variant, payload, name on the wire, lane.
 macro_rules! messages {
@@ -80,6 +80,10 @@ messages! {
     BlockChunk(BlockChunk) = "block_chunk" in Bulk;
     /// Proof that a validator contradicted itself.
     Evidence(Box<Evidence>) = "evidence" in Bulk;
+    /// "Whom do you know?"
+    GetAddrs(GetAddrs) = "get_addrs" in Bulk;
+    /// Where nodes are, in their own words.
+    Addrs(Addrs) = "addrs" in Bulk;
 }
 
 /// Asks a validator for its standing.
@@ -200,6 +204,20 @@ pub struct BlockChunk {
     pub bytes: Bytes,
 }
 
+/// Asks for addresses of nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GetAddrs {
+    /// How many at most; nobody sends more than [`crate::MAX_RECORDS`].
+    pub count: u32,
+}
+
+/// Addresses of nodes: the sender's own after a session begins, a random few when asked, and news.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addrs {
+    /// At most [`crate::MAX_RECORDS`].
+    pub records: Vec<AddressRecord>,
+}
+
 /// Why a session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Goodbye {
@@ -222,7 +240,7 @@ pub enum Farewell {
     Overflow,
     /// Pings were not answered.
     Silent,
-    /// The operator of the sender does not want the receiver.
+    /// The receiver is banned at the sender.
     Banned,
     /// Words of a later version.
     #[serde(other)]

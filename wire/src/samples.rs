@@ -13,7 +13,7 @@ use primitives::{
 };
 
 use crate::{
-    Codec, Decoded, Envelope, Identity, Outline, Role, ValidatorProof,
+    Codec, Decoded, Envelope, Identity, Outline, Role, Services, ValidatorProof, Whereabouts,
     hello::{HELLO_BYTES, Hello, PROOF_BYTES},
     message::*,
 };
@@ -45,6 +45,8 @@ fn messages() -> Vec<Message> {
     let round_votes = vec![RoundVote { kind: VoteKind::Precommit, value: None, validator, signature }];
     let round = RoundCertificate { height: HEIGHT, round: ROUND, kind: RoundCertificateKind::Skip, votes: round_votes };
     let tip = Some(Certificate { height: Height(6), round: Round(0), value: VALUE, signatures });
+    let whereabouts = Whereabouts { address: "203.0.113.7:4130".parse().unwrap(), issued_ms: 1_700_000_000_000, services: Services::BLOCKS };
+    let record = identity(2).record(whereabouts);
     let outline = Outline { total_bytes: 3, hash: crate::chunks::hash(&[1, 10, 255]) };
     let bytes = Bytes::from_static(&[1, 10, 255]);
     vec![
@@ -69,6 +71,8 @@ fn messages() -> Vec<Message> {
         Message::GetTransactions(GetTransactions { hashes: vec![VALUE] }),
         Message::GetBlocks(GetBlocks { from: HEIGHT, count: 16 }),
         Message::BlockChunk(BlockChunk { height: HEIGHT, outline, index: 0, bytes }),
+        Message::GetAddrs(GetAddrs { count: 16 }),
+        Message::Addrs(Addrs { records: vec![record] }),
         Message::Evidence(Box::new(Evidence::Votes(vote, other))),
     ]
 }

@@ -1,11 +1,11 @@
 //! What the node's configuration says about peers.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
-use primitives::{Address, PeerAddress, ValidatorSet};
-use wire::{Identity, Limits};
+use primitives::{Address, NodeId, PeerAddress, ValidatorSet};
+use wire::{Identity, Limits, Services};
 
-use super::gossip::SEATS_PER_VALIDATOR;
+use super::{book::MAX_ADDED, gossip::SEATS_PER_VALIDATOR};
 
 /// Configuration of all p2p actors.
 #[derive(Clone, Debug)]
@@ -42,6 +42,16 @@ pub struct Config {
     pub max_per_ip: usize,
     /// Work that is demanded of strangers who come, in bits; more while too many come.
     pub stamp_bits: u8,
+    /// Sessions at a time that we dial with nodes that are not configured.
+    pub max_outbound: usize,
+    /// Dials configured peers only, and says nothing about addresses: for a node behind sentries.
+    pub is_private: bool,
+    /// Nodes that nobody is told of.
+    pub private_peers: BTreeSet<NodeId>,
+    /// Where others reach us; none: where we listen, if that is one machine's address.
+    pub advertise: Option<SocketAddr>,
+    /// What we tell others that we offer.
+    pub services: Services,
     /// For jitter.
     pub seed: u64,
 }
@@ -82,6 +92,11 @@ impl Config {
             max_handshakes: 256,
             max_per_ip: 64,
             stamp_bits: 0,
+            max_outbound: 16,
+            is_private: false,
+            private_peers: BTreeSet::new(),
+            advertise: None,
+            services: Services::BLOCKS,
             seed,
         }
     }
@@ -98,6 +113,6 @@ impl Config {
 
     /// Sessions at a time: seats that are kept, and those of strangers.
     pub(super) fn max_sessions(&self) -> usize {
-        self.peers.len() + SEATS_PER_VALIDATOR * self.validator_count() + self.max_strangers
+        self.peers.len() + MAX_ADDED + self.max_outbound + SEATS_PER_VALIDATOR * self.validator_count() + self.max_strangers
     }
 }

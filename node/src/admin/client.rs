@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use http::{Method, Request, header};
 use http_body_util::Full;
+use primitives::{NodeId, PeerAddress};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use supervision::{Event, FaultInjection};
 
-use super::{ActorPage, Order, Provocation, TapRequest, Token, TreePage, Wish};
+use super::{ActorPage, Order, Provocation, TapRequest, Token, TreePage, Wish, peers::Addition};
 use crate::{
     client::{Client, ClientError},
     exit::Failure,
+    peers::{Bundle as PeerBundle, Imported, Mode, PeerLine, PeersPage},
 };
 
 /// Who may ask a node's admin listener.
@@ -77,6 +79,36 @@ impl AdminClient {
     /// Takes back the faults of an actor that have not struck yet.
     pub async fn clear(&self, path: &str) -> Result<(), AdminError> {
         self.ask::<Value>(Method::DELETE, &format!("/faults/{}", encoded(path)), None::<()>).await.map(drop)
+    }
+
+    pub async fn peers(&self) -> Result<PeersPage, AdminError> {
+        self.ask(Method::GET, "/peers", None::<()>).await
+    }
+
+    pub async fn peer(&self, node: NodeId) -> Result<PeerLine, AdminError> {
+        self.ask(Method::GET, &format!("/peers/{node}"), None::<()>).await
+    }
+
+    pub async fn export_peers(&self) -> Result<PeerBundle, AdminError> {
+        self.ask(Method::GET, "/peers/bundle", None::<()>).await
+    }
+
+    pub async fn import_peers(&self, bundle: &PeerBundle, mode: Mode) -> Result<Imported, AdminError> {
+        let mode = if mode == Mode::Replace { "replace" } else { "merge" };
+        self.ask(Method::POST, &format!("/peers/bundle?mode={mode}"), Some(bundle)).await
+    }
+
+    /// Stays connected to `address` from now on.
+    pub async fn add_peer(&self, address: &PeerAddress) -> Result<Value, AdminError> {
+        self.ask(Method::POST, "/peers", Some(Addition { address: address.clone() })).await
+    }
+
+    pub async fn ban(&self, node: NodeId, length: Duration) -> Result<Value, AdminError> {
+        self.ask(Method::POST, &format!("/peers/{node}/ban?for={}ms", length.as_millis()), None::<()>).await
+    }
+
+    pub async fn unban(&self, node: NodeId) -> Result<Value, AdminError> {
+        self.ask(Method::POST, &format!("/peers/{node}/unban"), None::<()>).await
     }
 
     async fn ask<T: DeserializeOwned>(&self, method: Method, page: &str, body: Option<impl Serialize>) -> Result<T, AdminError> {

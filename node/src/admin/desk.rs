@@ -9,6 +9,7 @@ use supervision::{ChildSnapshot, ControlError, Controls, Event, Events, FaultInj
 use tokio::{sync::watch, time::Instant};
 
 use super::{Order, TapRequest, near, refusal::Refusal};
+use crate::peers::PeerDesk;
 
 /// Events shown with one actor.
 const LAST_EVENTS: usize = 20;
@@ -26,6 +27,7 @@ pub struct Desk {
     controls: Controls,
     is_chaos_enabled: bool,
     tap: Tap,
+    peers: Option<PeerDesk>,
 }
 
 /// The tree as it is now.
@@ -47,7 +49,16 @@ pub struct ActorPage {
 impl Desk {
     pub fn of(running: &Running, is_chaos_enabled: bool, tap: Tap) -> Self {
         let (snapshots, events, faults, controls) = (running.snapshots(), running.events(), running.faults(), running.controls());
-        Self { snapshots, events, faults, controls, is_chaos_enabled, tap }
+        Self { snapshots, events, faults, controls, is_chaos_enabled, tap, peers: None }
+    }
+
+    /// With the peer book.
+    pub fn with_peers(self, peers: PeerDesk) -> Self {
+        Self { peers: Some(peers), ..self }
+    }
+
+    pub(super) fn peers(&self) -> Result<&PeerDesk, Refusal> {
+        self.peers.as_ref().ok_or_else(|| Refusal::not_found("this node has no peer book"))
     }
 
     pub(super) fn tree(&self) -> TreePage {

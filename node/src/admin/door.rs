@@ -13,7 +13,12 @@ use tokio::{
     sync::{oneshot, watch},
 };
 
-use super::{Deed, Desk, Place, Token, guard, refusal::Refusal, route::Route};
+use super::{
+    Deed, Desk, Place, Token, guard,
+    peers::{Addition, Ask},
+    refusal::Refusal,
+    route::Route,
+};
 use crate::{
     exit::Failure,
     server::{Answer, serve},
@@ -21,6 +26,8 @@ use crate::{
 
 const MAX_CONNECTIONS: usize = 32;
 const MAX_BODY_BYTES: usize = 16 << 10;
+/// The largest bundle of peers.
+const MAX_BUNDLE_BYTES: usize = 8 << 20;
 /// A request's body must be here after this long.
 const BODY_LIMIT: Duration = Duration::from_secs(5);
 /// How long answers under way may take after the door closes.
@@ -127,16 +134,53 @@ impl Clerk {
                 self.desk.inject(fault).map(|fault| json_page(&json!({ "armed": fault })))
             }
             Route::Clear(path) => self.desk.clear(&path).map(|()| json_page(&json!({ "cleared": path }))),
+            Route::Peers(ask) => self.peers(ask, request).await,
+        }
+    }
+
+    async fn peers(&self, ask: Ask, request: Request<Incoming>) -> Result<Page, Refusal> {
+        let desk = self.desk.peers()?;
+        match ask {
+            Ask::List => Ok(json_page(&desk.list())),
+            Ask::Show(node) => Ok(json_page(&desk.show(node)?)),
+            Ask::Export => Ok(json_page(&desk.export())),
+            Ask::Import(mode) => {
+                let bundle = body_up_to(request, MAX_BUNDLE_BYTES).await?;
+                let imported = desk.import(bundle.ok_or_else(|| Refusal::malformed("the body is to be a bundle of peers"))?, mode)?;
+                tracing::info!(imported = imported.imported, left_out = imported.left_out, "peers imported by the operator");
+                Ok(json_page(&imported))
+            }
+            Ask::Add => {
+                let Addition { address } =
+                    body(request).await?.ok_or_else(|| Refusal::malformed("POST /peers takes {\"address\":\"nodeid@host:port\"}"))?;
+                desk.add(address.clone())?;
+                tracing::info!(%address, "a peer was added by the operator");
+                Ok(json_page(&json!({ "added": address })))
+            }
+            Ask::Ban(node, length) => {
+                let until_ms = desk.ban(node, length);
+                tracing::warn!(%node, until_ms, "banned by the operator");
+                Ok(json_page(&json!({ "banned": node, "until_ms": until_ms })))
+            }
+            Ask::Unban(node) => {
+                desk.unban(node)?;
+                tracing::warn!(%node, "a ban was lifted by the operator");
+                Ok(json_page(&json!({ "unbanned": node })))
+            }
         }
     }
 }
 
 /// The body as JSON; none when it is empty.
 async fn body<T: DeserializeOwned>(request: Request<Incoming>) -> Result<Option<T>, Refusal> {
-    let whole = Limited::new(request.into_body(), MAX_BODY_BYTES).collect();
+    body_up_to(request, MAX_BODY_BYTES).await
+}
+
+async fn body_up_to<T: DeserializeOwned>(request: Request<Incoming>, max_bytes: usize) -> Result<Option<T>, Refusal> {
+    let whole = Limited::new(request.into_body(), max_bytes).collect();
     let late = |_| Refusal::too_slow(format!("the body was not here within {} s", BODY_LIMIT.as_secs()));
     let bytes = tokio::time::timeout(BODY_LIMIT, whole).await.map_err(late)?.map_err(|error| match error.is::<LengthLimitError>() {
-        true => Refusal::too_large(format!("a body has at most {MAX_BODY_BYTES} bytes")),
+        true => Refusal::too_large(format!("a body has at most {max_bytes} bytes")),
         false => Refusal::malformed(format!("the body cannot be read: {error}")),
     })?;
     let bytes = bytes.to_bytes();

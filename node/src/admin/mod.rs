@@ -11,6 +11,10 @@
 //! | `POST /actors/{path}/panic` ...  | a fault in the message it handles next, or a flood; only with `chaos.enabled`    |
 //! | `POST /faults`                   | the same in full, as `supervision::FaultInjection` has it                        |
 //! | `DELETE /faults/{path}`          | takes back what has not struck yet                                               |
+//! | `GET /peers`, `GET /peers/{id}`  | the peer book; one node of it                                                    |
+//! | `POST /peers`                    | stays connected to `{"address":"nodeid@host:port"}` from now on                   |
+//! | `GET /peers/bundle`              | the peer book to hand on; `POST` with `?mode=merge` or `replace` takes one in      |
+//! | `POST /peers/{id}/ban?for=24h`   | neither dials it nor lets it in until then; `unban` lifts it                     |
 //!
 //! Every request carries `Authorization: Bearer <token>`. Errors are `{"error":{"code":..,"message":..}}`.
 //!
@@ -27,6 +31,7 @@ mod desk;
 mod door;
 mod guard;
 mod near;
+mod peers;
 mod place;
 mod provocation;
 mod refusal;

@@ -37,6 +37,11 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
     }
 
+    /// Somebody who is not in the peer book.
+    pub fn unlisted(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "unlisted", message)
+    }
+
     pub fn no_such_method(message: impl Into<String>) -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
     }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::{Deed, TapRequest, refusal::Refusal};
+use super::{Deed, TapRequest, peers::Ask, refusal::Refusal};
 
 /// How long a question for events may wait.
 const MAX_WAIT: Duration = Duration::from_secs(30);
-const PAGES: &str = "here are /actors, /actors/{path}, /events, /faults and /wire";
+const PAGES: &str = "here are /actors, /actors/{path}, /events, /faults, /peers and /wire";
 
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,7 @@ pub(super) enum Route {
     Act(String, Deed),
     Inject,
     Clear(String),
+    Peers(Ask),
 }
 
 impl Route {
@@ -40,6 +41,7 @@ impl Route {
             ("POST", "actors", deed) => Self::deed(deed),
             ("POST", "faults", "") => Ok(Self::Inject),
             ("DELETE", "faults", actor) if !actor.is_empty() => Ok(Self::Clear(decoded(actor)?)),
+            (_, "peers", rest) => Ask::parse(method, rest, query.unwrap_or_default()).map(Self::Peers),
             (_, "actors", _) => Err(Refusal::no_such_method(
                 "GET /actors shows the tree, GET /actors/{path} one actor, POST /actors/{path}/{what} does something to it",
             )),

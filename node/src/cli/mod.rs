@@ -12,6 +12,7 @@ mod living;
 mod load;
 mod make;
 mod observe;
+mod peers;
 mod printer;
 mod values;
 mod verify;
@@ -66,6 +67,7 @@ pub fn run(arguments: Vec<OsString>, environment: Vec<(String, String)>, out: &m
         Command::Status(node) => block_on(observe::status(&node, &mut printer))?,
         Command::Actors(arguments) => block_on(actors::run(&arguments, &mut printer))?,
         Command::Wire(arguments) => block_on(wire::run(&arguments, &mut printer))?,
+        Command::Peers(arguments) => block_on(peers::run(&arguments, &mut printer))?,
         Command::Wait(arguments) => block_on(observe::wait(&arguments, &mut printer))?,
         Command::Load(arguments) => block_on_threads(load::run(&arguments, &mut printer))?,
         Command::Chaos(arguments) => block_on_threads(chaos::run(&arguments, &mut printer))?,

@@ -14,10 +14,16 @@ mod layers;
 mod read;
 pub mod schema;
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::SocketAddr,
+    path::PathBuf,
+    time::Duration,
+};
 
 use api::{Offer, RateLimits};
-use primitives::{Genesis, PeerAddress, genesis::NetworkKind};
+use primitives::{Genesis, NodeId, PeerAddress, genesis::NetworkKind};
 use storage::Retention;
 use tracing_subscriber::filter::Targets;
 
@@ -66,6 +72,12 @@ pub struct Rpc {
 pub struct P2p {
     pub listen: SocketAddr,
     pub peers: Vec<PeerAddress>,
+    /// None: as it listens.
+    pub advertise: Option<SocketAddr>,
+    /// Sessions with nodes that are not among `peers`.
+    pub max_outbound: usize,
+    pub private: bool,
+    pub private_peers: BTreeSet<NodeId>,
     /// Time between pings on a link that is not between validators.
     pub keepalive: Duration,
     /// Sessions with nodes that are neither configured nor validators.

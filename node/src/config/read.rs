@@ -1,9 +1,15 @@
 //! From settings to meaning: every value is parsed once, and every mistake is kept.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
 
 use api::{MalformedRate, Offer, Rate, RateLimits, UnknownGroup};
-use primitives::PeerAddress;
+use primitives::{NodeId, PeerAddress};
 use storage::Retention;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -21,6 +27,8 @@ pub(super) struct Reader<'a> {
 
 /// Connections of any sort that a limit may allow: each costs descriptors and buffers.
 const MAX_CONNECTIONS: usize = 4_096;
+/// Sessions that a node may dial by itself.
+const MAX_OUTBOUND: usize = 256;
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -47,6 +55,10 @@ impl Reader<'_> {
             p2p: P2p {
                 listen: self.socket("p2p.listen"),
                 peers: self.peers("p2p.peers"),
+                advertise: self.advertise("p2p.advertise"),
+                max_outbound: self.count("p2p.max_outbound", 0, MAX_OUTBOUND),
+                private: self.is_on("p2p.private"),
+                private_peers: self.nodes("p2p.private_peers"),
                 keepalive: self.duration("p2p.keepalive", Duration::from_secs(1), Duration::from_secs(600)),
                 max_inbound: self.count("p2p.max_inbound", 0, MAX_CONNECTIONS),
                 max_per_ip: self.count("p2p.max_per_ip", 1, MAX_CONNECTIONS),
@@ -162,6 +174,25 @@ impl Reader<'_> {
             }
         }
         peers
+    }
+
+    fn nodes(&mut self, path: &str) -> BTreeSet<NodeId> {
+        let mut nodes = BTreeSet::new();
+        for item in self.list(path) {
+            match item.parse() {
+                Ok(node) => _ = nodes.insert(NodeId(node)),
+                Err(_) => self.refuse(path, &item, "is no node id; write 20 bytes of hex, as `axolotl keys show` has them"),
+            }
+        }
+        nodes
+    }
+
+    fn advertise(&mut self, path: &str) -> Option<SocketAddr> {
+        if self.text(path).is_empty() {
+            return None;
+        }
+        let parse = |text: &str| SocketAddr::from_str(text).ok().filter(wire::is_dialable).map(Some);
+        self.parse(path, parse, "must be an IP address with a port at which others reach this node, as in \"203.0.113.7:4130\", or be empty", None)
     }
 
     fn duration(&mut self, path: &str, least: Duration, most: Duration) -> Duration {

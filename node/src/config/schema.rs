@@ -78,6 +78,20 @@ pub const KEYS: &[Key] = &[
         "\"64\"",
         "Connections at a time that come from one IP address: a whole number in quotes, 1 to 4096. Behind one address there may be a whole network.",
     ),
+    key(
+        "p2p.advertise",
+        Kind::Text,
+        "\"\"",
+        "Where other nodes are told to reach this one, as in \"203.0.113.7:4130\". Empty: p2p.listen, unless that is 0.0.0.0 or [::]; then nobody is told.",
+    ),
+    key(
+        "p2p.max_outbound",
+        Kind::Text,
+        "\"16\"",
+        "How many nodes to connect to besides p2p.peers, out of those it has learnt of: 0 to 256, in quotes.",
+    ),
+    key("p2p.private", Kind::Flag, "false", "Connect to p2p.peers only, and tell nobody an address: for a validator behind sentries."),
+    key("p2p.private_peers", Kind::List, "[]", "Node ids that this node tells nobody of: a sentry names its validator here."),
     key("p2p.json", Kind::Flag, "false", "Also offer the JSON codec, for people and tools. A dev network always does."),
     key(
         "p2p.pow_bits",

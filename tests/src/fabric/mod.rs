@@ -122,4 +122,6 @@ fn packets(validators: &mut [Validator], ways: &Ways, seed: u64) -> Result<Lines
 fn meet(validator: &mut Validator, others: &[(usize, SocketAddr)]) {
     let peers: Vec<_> = others.iter().map(|(index, address)| format!("{}@{address}", Member::development(*index).node_id())).collect();
     validator.set("p2p.peers", peers.join(","));
+    // Whoever learnt of the others' own addresses would go around the weather.
+    validator.set("p2p.private", "true");
 }

@@ -69,6 +69,7 @@ async fn health_has_its_fixed_shape_and_every_probe_holds() {
         "p2p.gossip",
         "p2p.listener",
         "p2p.dialer",
+        "p2p.store",
         "sync",
         "evidence",
         "consensus",

@@ -22,6 +22,7 @@ mod one_trace;
 mod overrides;
 mod partitions;
 mod past;
+mod peers;
 mod rest;
 mod restarts;
 mod rpc;

@@ -6,7 +6,7 @@ use primitives::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Encoded, Outline, ValidatorProof, message::*};
+use crate::{AddressRecord, Encoded, Outline, Services, ValidatorProof, Whereabouts, message::*};
 
 const CHAIN: u64 = 1337;
 
@@ -89,6 +89,13 @@ fn standing() -> impl Strategy<Value = primitives::Standing> {
         .prop_map(|(tip, votes, proposals)| primitives::Standing { tip, votes, proposals })
 }
 
+fn record() -> impl Strategy<Value = AddressRecord> {
+    (any::<std::net::IpAddr>(), any::<u16>(), any::<u64>(), any::<u32>()).prop_map(|(ip, port, issued_ms, services)| {
+        let at = Whereabouts { address: (ip, port).into(), issued_ms, services: Services(services) };
+        AddressRecord::new(&key(), &Domain { chain_id: CHAIN, genesis_hash: B256::ZERO }, at)
+    })
+}
+
 fn small() -> impl Strategy<Value = Message> {
     prop_oneof![
         (any::<u64>(), address()).prop_map(|(nonce, validator)| Message::StandingRequest(StandingRequest { nonce, validator })),
@@ -98,6 +105,7 @@ fn small() -> impl Strategy<Value = Message> {
         any::<(u64, u64)>().prop_map(|(nonce, sent_ms)| Message::Ping(Ping { nonce, sent_ms })),
         any::<(u64, u64)>().prop_map(|(nonce, received_ms)| Message::Pong(Pong { nonce, received_ms })),
         Just(Message::ValidatorProof(ValidatorProof { validator: key().public_key(), signature: key().sign(B256::ZERO) })),
+        any::<u32>().prop_map(|count| Message::GetAddrs(GetAddrs { count })),
         prop_oneof![Just(Farewell::Stopping), Just(Farewell::Duplicate), Just(Farewell::Other)]
             .prop_map(|reason| Message::Goodbye(Goodbye { reason })),
     ]
@@ -117,6 +125,7 @@ fn message() -> impl Strategy<Value = Message> {
             bytes
         })),
         (place(), hash(), have).prop_map(|((height, round), value, have)| Message::GetParts(GetParts { height, round, value, have })),
+        prop::collection::vec(record(), 0..4).prop_map(|records| Message::Addrs(Addrs { records })),
         prop::collection::vec(octets(), 0..4).prop_map(|transactions| Message::Transactions(Transactions { transactions })),
         prop::collection::vec(hash(), 0..9).prop_map(|hashes| Message::HaveTransactions(HaveTransactions { hashes })),
         prop::collection::vec(hash(), 0..9).prop_map(|hashes| Message::GetTransactions(GetTransactions { hashes })),

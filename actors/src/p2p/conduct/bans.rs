@@ -9,6 +9,7 @@ use std::{
 };
 
 use primitives::NodeId;
+use serde::{Deserialize, Serialize};
 
 /// The first ban of a culprit; each further one is twice as long.
 pub const FIRST_BAN: Duration = Duration::from_secs(600);
@@ -22,7 +23,7 @@ pub const MAX_BANS: usize = 4_096;
 const MAX_REASON: usize = 200;
 
 /// Whoever can be banned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Culprit {
     Node(NodeId),
     /// An IPv4 address, or the first address of an IPv6 /64.
@@ -77,7 +78,7 @@ pub struct Ban {
 }
 
 /// A ban as it outlives the process.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptBan {
     pub culprit: Culprit,
     /// Milliseconds since the Unix epoch.

@@ -45,7 +45,7 @@ pub struct Kept {
 }
 
 impl Conduct {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self(Arc::new(Inner { register: Mutex::default(), clock }))
     }
 
@@ -108,12 +108,14 @@ impl Conduct {
         self.0.register.lock().was_rude(ip, rudeness, is_shared, now)
     }
 
-    pub(super) fn ban(&self, culprit: Culprit, long: Duration, reason: &str) {
+    /// Bans for as long as a person says. Sessions go on: see [`super::Peers::ban`].
+    pub fn ban(&self, culprit: Culprit, long: Duration, reason: &str) {
         let now = self.now();
         self.0.register.lock().bans.ban(culprit, long, reason, now);
     }
 
-    pub(super) fn lift(&self, culprit: &Culprit) -> bool {
+    /// Ends a ban; says whether there was one.
+    pub fn lift(&self, culprit: &Culprit) -> bool {
         let now = self.now();
         self.0.register.lock().bans.lift(culprit, now)
     }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use primitives::NodeId;
+use serde::{Deserialize, Serialize};
 
 use super::score::{Fading, Score};
 
@@ -19,7 +20,7 @@ const TRACE: f64 = 0.5;
 pub struct Scores(BTreeMap<NodeId, Score>);
 
 /// A record as it outlives the process, at the moment it was taken.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeptScore {
     pub node: NodeId,
     pub useful: f64,

@@ -1,4 +1,4 @@
-//! Keeps a session to each configured peer, for ever.
+//! Keeps a session to each configured peer, for ever, and to some others from the peer book.
 //!
 //! | message   | sender | answer                                                                     |
 //! |-----------|--------|----------------------------------------------------------------------------|
@@ -8,9 +8,10 @@
 //! What is lost on a crash: see [`super`].
 
 mod actor;
+mod found;
 mod targets;
 
-pub use actor::child;
+pub(super) use actor::{Parts, child};
 
 /// Its name in the tree.
 pub const NAME: &str = "p2p.dialer";

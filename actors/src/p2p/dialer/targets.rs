@@ -42,6 +42,21 @@ impl Targets {
         Self { list: peers.into_iter().map(target).collect(), redial }
     }
 
+    /// The operator wants this one now: it is dialled at the next look, whatever happened before, and for ever.
+    pub fn want(&mut self, address: PeerAddress) {
+        let now = Phase::Waiting(Duration::ZERO);
+        match self.list.iter_mut().find(|target| target.address == address) {
+            Some(target) if matches!(target.phase, Phase::Waiting(_)) => (target.phase, target.failures) = (now, 0),
+            Some(_) => {}
+            None => self.list.push(Target { node: address.node, address, failures: 0, phase: now }),
+        }
+    }
+
+    /// Whether it is one of these, as far as is known.
+    pub fn has(&self, node: &NodeId) -> bool {
+        self.list.iter().any(|target| target.node.as_ref() == Some(node))
+    }
+
     /// Those to dial now, with their index. They count as being dialled until [`Targets::reached`] or [`Targets::failed`].
     /// `jitter` gives numbers in `[0, 1)`.
     pub fn due(&mut self, now: Duration, is_connected: impl Fn(&NodeId) -> bool, mut jitter: impl FnMut() -> f64) -> Vec<(usize, PeerAddress)> {
@@ -172,6 +187,17 @@ mod tests {
     fn a_peer_that_came_to_us_is_not_dialled() {
         let mut targets = Targets::new(vec![format!("{NODE}@10.0.0.1:4130").parse().unwrap()], Redial::VALIDATOR);
         assert!(!is_due(&mut targets, secs(0), true));
+    }
+
+    #[test]
+    fn whom_the_operator_wants_is_dialled_at_once_whatever_happened_before() {
+        let mut targets = targets();
+        (0..9).for_each(|_| _ = targets.failed(0, secs(0), 1.0));
+        assert!(!is_due(&mut targets, secs(1), false));
+        targets.want("10.0.0.1:4130".parse().unwrap());
+        assert!(is_due(&mut targets, secs(1), false));
+        targets.want(format!("{NODE}@10.0.0.2:4130").parse().unwrap());
+        assert!(targets.has(&NODE) && is_due(&mut targets, secs(1), false));
     }
 
     #[test]

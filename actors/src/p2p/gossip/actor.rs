@@ -12,7 +12,7 @@ use wire::{
 };
 
 use super::{
-    super::{Config, Peer, PeerEvent, Peers, Routes, SessionKey, peer::Link, session, session::Quotas},
+    super::{Config, Peer, PeerEvent, Peers, Routes, SessionKey, peer::Link, session, session::Quotas, store::StoreMailbox},
     GossipMailbox, NAME, Opened, Origin, Refused,
     duplicates::{Present, Verdict, judge},
     mailbox::Message,
@@ -26,21 +26,33 @@ const PROBATION: Duration = Duration::from_secs(1);
 /// Sessions that say goodbye at a time, beyond which no stranger comes in.
 const MAX_LEAVING: usize = 64;
 
+/// What gossip is made of.
+#[derive(Clone)]
+pub(in super::super) struct Parts {
+    pub config: Arc<Config>,
+    pub peers: Peers,
+    pub routes: Routes,
+    pub store: StoreMailbox,
+    pub clock: Arc<dyn Clock>,
+}
+
 /// The child for the tree.
-pub fn child<S>(mailbox: GossipMailbox<S>, config: Arc<Config>, peers: Peers, routes: Routes, clock: Arc<dyn Clock>) -> ChildSpec
+pub(in super::super) fn child<S>(mailbox: GossipMailbox<S>, parts: Parts) -> ChildSpec
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let address = mailbox.0.clone();
     ChildSpec::new(NAME, address, move |_| {
+        let Parts { config, peers, routes, store, clock } = parts.clone();
         let gossip = Gossip {
             mailbox: mailbox.clone(),
-            config: config.clone(),
-            peers: peers.clone(),
-            routes: routes.clone(),
-            clock: clock.clone(),
+            peers,
+            routes,
+            store,
+            clock,
             configured: Configured::new(&config.peers),
             quotas: Quotas::new(config.validator_count()),
+            config,
             sessions: None,
         };
         async move { Ok(gossip) }
@@ -52,6 +64,7 @@ struct Gossip<S> {
     config: Arc<Config>,
     peers: Peers,
     routes: Routes,
+    store: StoreMailbox,
     clock: Arc<dyn Clock>,
     configured: Configured,
     quotas: Quotas,
@@ -96,8 +109,9 @@ where
             self.configured.found(index, node);
             self.peers.exempt().reached(index, node);
         }
-        let is_configured = self.configured.has(&node);
-        if self.peers.conduct().is_kept_out(&node, is_configured) {
+        // Whom we dialled we wanted; how many there are of those is for the dialer to limit.
+        let is_configured = self.configured.has(&node) || role == Role::Dialler;
+        if self.peers.conduct().is_kept_out(&node, self.configured.has(&node)) {
             return self.turn_away(opened, Farewell::Banned, Refused::Banned, context);
         }
         if !is_configured && MAX_LEAVING <= self.leaving(&sessions) {
@@ -146,7 +160,7 @@ where
             key: peer.key(),
             ip: peer.remote().map(|remote| remote.ip()),
             is_new: self.clock.monotonic() < peer.since() + PROBATION,
-            is_configured: self.configured.has(&peer.node()),
+            is_configured: self.configured.has(&peer.node()) || peer.role() == Role::Dialler,
             // Without a set, anybody could prove to be one of as many as they like.
             validator: peer.validator().filter(|_| self.config.validators.is_some()),
         }
@@ -182,6 +196,7 @@ where
             peer: peer.clone(),
             peers: self.peers.clone(),
             routes: self.routes.clone(),
+            store: self.store.clone(),
             config: self.config.clone(),
             clock: self.clock.clone(),
             quotas: self.quotas.clone(),

@@ -26,6 +26,8 @@ pub enum Origin {
     Door(Seat),
     /// We dialled the configured peer of this index.
     Dial(usize),
+    /// We dialled somebody from the peer book.
+    Found,
 }
 
 /// Why a connection became no session.
@@ -62,7 +64,7 @@ impl<S: Send + 'static> supervision::Message for Message<S> {
         match self {
             Self::Ended(..) => Lane::Urgent,
             // Whom we dialled does not wait behind a crowd of strangers.
-            Self::Open(opened, _) if matches!(opened.origin, Origin::Dial(_)) => Lane::Urgent,
+            Self::Open(opened, _) if matches!(opened.origin, Origin::Dial(_) | Origin::Found) => Lane::Urgent,
             Self::Open(..) | Self::Sweep => Lane::Normal,
         }
     }

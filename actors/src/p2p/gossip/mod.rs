@@ -16,7 +16,7 @@ mod duplicates;
 mod mailbox;
 mod seating;
 
-pub use actor::child;
+pub(super) use actor::{Parts, child};
 pub use mailbox::{GossipMailbox, Opened, Origin, Refused};
 pub(super) use seating::SEATS_PER_VALIDATOR;
 

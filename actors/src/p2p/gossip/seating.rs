@@ -37,6 +37,7 @@ pub(super) struct Guest {
     pub ip: Option<IpAddr>,
     /// It has had no time yet to prove anything.
     pub is_new: bool,
+    /// Or we have dialled it.
     pub is_configured: bool,
     /// The validator of the set that it has proved to speak for.
     pub validator: Option<Address>,

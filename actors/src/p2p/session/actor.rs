@@ -19,6 +19,7 @@ use super::{
         Config, Offence, Peer, PeerEvent, Peers, Routes,
         listener::Seat,
         stages::{Stage, Staying},
+        store::StoreMailbox,
     },
     class::Meters,
     liveness::{Liveness, Pace, Verdict},
@@ -62,6 +63,7 @@ pub(in super::super) struct Parts<S> {
     pub peer: Peer,
     pub peers: Peers,
     pub routes: Routes,
+    pub store: StoreMailbox,
     pub config: Arc<Config>,
     pub clock: Arc<dyn Clock>,
     pub quotas: Quotas,
@@ -85,6 +87,7 @@ struct Session<S> {
     peer: Peer,
     peers: Peers,
     routes: Routes,
+    store: StoreMailbox,
     config: Arc<Config>,
     clock: Arc<dyn Clock>,
     quotas: Quotas,
@@ -130,7 +133,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     fn new(parts: Parts<S>) -> Self {
-        let Parts { connection, seat, peer, peers, routes, config, clock, quotas } = parts;
+        let Parts { connection, seat, peer, peers, routes, store, config, clock, quotas } = parts;
         Self {
             connection: Some(connection),
             written: None,
@@ -138,6 +141,7 @@ where
             peer,
             peers,
             routes,
+            store,
             config,
             clock,
             quotas,
@@ -153,6 +157,7 @@ where
             peer: self.peer.clone(),
             peers: self.peers.clone(),
             routes: self.routes.clone(),
+            store: self.store.clone(),
             session: context.address().clone(),
             config: self.config.clone(),
             clock: self.clock.clone(),

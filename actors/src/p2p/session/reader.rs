@@ -14,6 +14,7 @@ use wire::{
 use super::{
     super::{
         Config, Incoming, NoRoom, Offence, PartsMessage, Peer, PeerEvent, Peers, Route, Routes, StandingMessage, SyncMessage, TransactionsMessage,
+        store::StoreMailbox,
         tap::{Content, Frame, MALFORMED},
         trace,
     },
@@ -63,6 +64,7 @@ pub(super) struct Reader<S> {
     pub peer: Peer,
     pub peers: Peers,
     pub routes: Routes,
+    pub store: StoreMailbox,
     pub session: Address<Message>,
     pub config: Arc<Config>,
     pub clock: Arc<dyn Clock>,
@@ -167,6 +169,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
             Word::GetBlocks(request) => self.may_drop(kind, &routes.sync, SyncMessage::Get(request)),
             Word::Evidence(piece) => self.may_drop(kind, &routes.evidence, *piece),
             Word::BlockChunk(chunk) => self.may_drop(kind, &routes.sync, SyncMessage::Chunk(chunk)),
+            Word::GetAddrs(request) => self.fits_or_drops(kind, self.store.asked(self.incoming(request))),
+            Word::Addrs(addrs) => self.fits_or_drops(kind, self.store.told(self.incoming(addrs))),
             Word::Ping(ping) => self.answer(ping),
             Word::Pong(pong) => self.note(pong),
             Word::ValidatorProof(proof) => self.believe(&proof),
@@ -179,7 +183,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
     }
 
     fn may_drop<T>(&self, kind: &'static str, route: &Route<T>, message: T) -> Result<(), End> {
-        if route(self.incoming(message)) == Err(NoRoom) {
+        self.fits_or_drops(kind, route(self.incoming(message)))
+    }
+
+    fn fits_or_drops(&self, kind: &'static str, outcome: Result<(), NoRoom>) -> Result<(), End> {
+        if outcome == Err(NoRoom) {
             self.peers.metrics().dropped(kind);
         }
         Ok(())

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 //! Whole p2p subtrees in one process, over real loopback sockets.
 
+mod addresses;
 mod conduct;
 mod links;
 mod metrics;

@@ -109,6 +109,7 @@ pub struct Node {
     pub identity: Identity,
     pub peers: Peers,
     pub door: Door,
+    pub book: PeerBook,
     pub heard: Arc<Heard>,
     pub tree: Running,
     net: Net4,
@@ -135,6 +136,8 @@ pub fn config(index: u16, peers: &[u16]) -> Config {
         keepalive: Duration::from_millis(100),
         keepalive_misses: 3,
         self_dial: Duration::from_millis(50),
+        // Tests say who dials whom.
+        max_outbound: 0,
         ..Config::among_validators(identity(index), limits(), listen, peers, u64::from(index))
     }
 }
@@ -155,12 +158,13 @@ impl Node {
 
     pub async fn start_measured(net: &Net4, index: u16, config: Config, measured: &Meter) -> Self {
         let (identity, heard) = (config.identity.clone(), Arc::<Heard>::default());
-        let P2p { peers, door, children } = build(net.clone(), config, routes(&heard), measured, Arc::new(SystemClock::new()));
+        let around = Surroundings { routes: routes(&heard), keep: None, meter: measured.clone(), clock: Arc::new(SystemClock::new()) };
+        let P2p { peers, door, book, children } = build(net.clone(), config, around);
         let tree = Tree::build("p2p", children, supervision::Config { chaos: true, ..supervision::Config::new(meter()) }).unwrap();
         let tree = tree.start().await;
         tree.ready(PATIENCE).await.unwrap();
         net.0.listed.lock().insert(index, door.address().unwrap());
-        Self { identity, peers, door, heard, tree, net: net.clone(), index }
+        Self { identity, peers, door, book, heard, tree, net: net.clone(), index }
     }
 
     pub async fn stop(self) {

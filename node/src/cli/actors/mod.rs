@@ -89,7 +89,7 @@ pub(super) fn connect(node: &AdminNode) -> Result<AdminClient, Failure> {
 }
 
 /// A directory without a home of its own is taken for that of a localnet, whose first validator is meant unless another is named.
-fn home(node: &AdminNode) -> Home {
+pub(super) fn home(node: &AdminNode) -> Home {
     let given = Home::at(&node.home);
     match &node.node {
         None if given.exists() => given,

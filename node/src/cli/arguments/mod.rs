@@ -2,6 +2,7 @@
 
 mod actors;
 mod files;
+mod peers;
 mod wire;
 
 use std::{path::PathBuf, time::Duration};
@@ -19,6 +20,7 @@ use crate::{config::Override, ports::PortOffset};
 pub use self::wire::{Wire, WireCommand, WireTap};
 pub use actors::{Actors, ActorsCommand, AdminNode, Ordered, Provoke};
 pub use files::{Export, ExportBlocks, ExportGenesis, ExportProof, Genesis, GenesisFile, GenesisNew, Keys, KeysNew, Verify};
+pub use peers::{ImportPeers, Peers, PeersCommand};
 
 /// A BFT validator node that heals itself.
 #[derive(Debug, Parser)]
@@ -62,6 +64,8 @@ pub enum Command {
     Actors(Actors),
     /// See what is said on the links of a running node
     Wire(Wire),
+    /// Show whom a node knows; hand the peer book on; add and ban peers
+    Peers(Peers),
     /// Send transactions to a running network and measure what becomes of them
     Load(Load),
     /// Let actors of a test network fail at random, and check that nothing goes wrong
@@ -281,6 +285,7 @@ impl Command {
             Self::Wait(arguments) => arguments.node.format,
             Self::Actors(arguments) => Format { output: arguments.node.output },
             Self::Wire(arguments) => Format { output: arguments.node.output },
+            Self::Peers(arguments) => Format { output: arguments.node.output },
             Self::Load(arguments) => arguments.format,
             Self::Chaos(arguments) => arguments.format,
             Self::Keys(Keys::New(KeysNew { format, .. }) | Keys::Show { format, .. }) => *format,
@@ -337,6 +342,15 @@ mod tests {
             "actors flood mempool --messages 100",
             "actors error mempool --starts 3",
             "actors block p2p.gossip.session/7 --admin http://127.0.0.1:3039 --token-file t",
+            "peers list",
+            "peers show 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266 --output json",
+            "peers export --home h",
+            "peers export --file f --node validator-2",
+            "peers import f --home h",
+            "peers import f --replace --admin http://127.0.0.1:3039 --token-file t",
+            "peers add 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266@10.0.0.1:4130",
+            "peers ban 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266 --for 1h",
+            "peers unban 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
             "load",
             "load --rpc http://127.0.0.1:3030,http://127.0.0.1:3040 --tx-rate max --duration 30s --kind erc20 --accounts 100 --batch 20",
             "load --tx-rate 0.5 --key k --in-flight 8 --window 100 --settle 1m --fee-cap 50 --chain-id 1337 --output json",
@@ -372,6 +386,9 @@ mod tests {
             "wait --height x",
             "wait --height 1 --timeout 5",
             "localnet --port-offset -1",
+            "peers",
+            "peers import f --merge --replace",
+            "peers ban somebody",
             "actors panic",
             "actors hang mempool --for 2",
             "load --tx-rate 0",

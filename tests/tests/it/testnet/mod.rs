@@ -89,6 +89,12 @@ impl Testnet {
         index
     }
 
+    /// A node whose home `validator-<index>` was made beside those of the network, and the offset for its ports.
+    pub fn newcomer(&self, index: usize) -> (Validator, u16) {
+        let offset = free_offset(1);
+        (Validator::at(self.directory.path(), index, offset), offset)
+    }
+
     pub fn start_all(&mut self) {
         self.validators.iter_mut().for_each(Validator::start);
     }

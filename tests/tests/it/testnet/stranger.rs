@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::SeqCst},
 };
 
-use actors::p2p::{self, Config, Incoming, P2p, PeerEvent, Peers, Route, Routes, TransactionsMessage};
+use actors::p2p::{self, Config, Incoming, P2p, PeerEvent, Peers, Route, Routes, Surroundings, TransactionsMessage};
 use node::{genesis_file, network::Member};
 use opentelemetry::metrics::{MeterProvider, noop::NoopMeterProvider};
 use parking_lot::Mutex;
@@ -38,11 +38,13 @@ impl Stranger {
         let domain = genesis_file::load(&validator.home.join("config/genesis.json")).unwrap().domain();
         let peer = PeerAddress { node: Some(Member::development(index).node_id()), host: "127.0.0.1".into(), port: validator.p2p };
         let identity = Identity::new(Member::fresh(0).node_key, domain).unwrap();
-        let config = Config::among_validators(identity, Limits::standard(vec![Codec::Msgpack]), ([127, 0, 0, 1], 0).into(), vec![peer], 7);
+        let mut config = Config::among_validators(identity, Limits::standard(vec![Codec::Msgpack]), ([127, 0, 0, 1], 0).into(), vec![peer], 7);
         let heard = Arc::<Heard>::default();
         let meter = NoopMeterProvider::new().meter("stranger");
-        let routes = routes(heard.clone());
-        let P2p { peers, children, .. } = p2p::build(Tcp::VALIDATOR, config, routes, &meter, Arc::new(SystemClock::new()));
+        // It knows whom it was told of, and tells nobody of itself.
+        config.is_private = true;
+        let around = Surroundings { routes: routes(heard.clone()), keep: None, meter: meter.clone(), clock: Arc::new(SystemClock::new()) };
+        let P2p { peers, children, .. } = p2p::build(Tcp::VALIDATOR, config, around);
         let tree = Tree::build("stranger", children, supervision::Config::new(meter)).unwrap().start().await;
         eventually("a stranger's session", secs(30), async || (!peers.list().is_empty()).then_some(())).await;
         Self { domain, peers, heard, _tree: tree }
