@@ -65,6 +65,6 @@ pub use outbound::{Outbound, SendError, WriteError, Writer};
 pub use proof::ValidatorProof;
 pub use queues::{Full, MAX_TURN_BYTES};
 pub use record::{AddressRecord, BadRecord, MAX_RECORDS, Services, Whereabouts, is_dialable};
-pub use stamp::MAX_STAMP_BITS;
+pub use stamp::{Challenge, MAX_STAMP_BITS};
 pub use tls::TlsSetupError;
 pub use trace::{MalformedTraceParent, TraceParent};

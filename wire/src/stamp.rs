@@ -19,7 +19,7 @@ const STAMP_AT: usize = 17 + 8 + 20 + 32 + 1;
 
 /// What a stamp is made for.
 #[derive(Clone, Debug)]
-pub(crate) struct Challenge {
+pub struct Challenge {
     content: [u8; STAMP_AT + 8],
     bits: u8,
 }

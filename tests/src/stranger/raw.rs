@@ -13,8 +13,8 @@ use wire::Codec;
 use super::{Hello, STEP_LIMIT, Target};
 
 /// A hello and a proof as they travel, newline included.
-const HELLO_LINE_BYTES: usize = 116;
-const PROOF_LINE_BYTES: usize = 66;
+const HELLO_LINE_BYTES: usize = 117;
+const PROOF_LINE_BYTES: usize = 74;
 /// How much of an answer to an upgrade is read.
 const MAX_HEAD_BYTES: usize = 4 << 10;
 
@@ -46,7 +46,8 @@ impl Raw {
         let ours = Hello::of(target.domain, key.public_key());
         raw.say(&ours.encode()).await?;
         let theirs = raw.hello(target).await?;
-        raw.say(&ours.prove(&theirs, &raw.exporter, key)).await?;
+        let proof = ours.prove(&theirs, &raw.exporter, key).await;
+        raw.say(&proof).await?;
         raw.read::<PROOF_LINE_BYTES>().await?;
         Ok(raw)
     }

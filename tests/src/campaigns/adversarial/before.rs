@@ -88,7 +88,7 @@ pub async fn replayed(target: Target) -> Result<Trace> {
     let hello = Hello::of(target.domain, key.public_key());
     first.say(&hello.encode()).await?;
     let theirs = first.hello(&target).await?;
-    let proof = hello.prove(&theirs, &first.exporter, &key);
+    let proof = hello.prove(&theirs, &first.exporter, &key).await;
     first.say(&proof).await?;
     first.read::<1>().await?;
     let mut second = Raw::tls(&target).await?;
@@ -107,7 +107,8 @@ pub async fn mirrored_proof(target: Target) -> Result<Trace> {
     raw.say(&hello.encode()).await?;
     let theirs = raw.hello(&target).await?;
     // It signs what the victim signs, with the only key it has.
-    raw.say(&theirs.prove(&hello, &raw.exporter, &key)).await?;
+    let proof = theirs.prove(&hello, &raw.exporter, &key).await;
+    raw.say(&proof).await?;
     raw.until_cut(STEP_LIMIT).await?;
     Ok(Trace::said(format!("claims to be node {}", key.address())))
 }

@@ -84,7 +84,8 @@ impl Testnet {
         let made = axolotl(&line, self.directory());
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let peer = format!("p2p.peers=127.0.0.1:{}", self.validators[of].p2p);
-        follower.start_with(&["--port-offset", &offset.to_string(), "--set", &peer]);
+        // A private node meets nobody but the one that it is told of.
+        follower.start_with(&["--port-offset", &offset.to_string(), "--set", &peer, "--set", "p2p.private=true"]);
         self.validators.push(follower);
         index
     }
