@@ -9,10 +9,10 @@ use primitives::{B256, NodeId};
 
 /// How long a peer may take to send what it announced.
 pub const ANSWER_LIMIT: Duration = Duration::from_millis(500);
-/// Transactions that are wanted at a time.
-const MAX_WANTED: usize = 16_384;
+/// Transactions that are wanted at a time. As many strangers as there may be, each with what it may announce, leave room for others.
+const MAX_WANTED: usize = 64 << 10;
 /// How many of them on the word of one peer.
-const MAX_WANTED_OF_ONE: usize = 4_096;
+const MAX_WANTED_OF_ONE: usize = 1_024;
 /// Other peers that are known to have a transaction, and are asked in turn.
 const MAX_OTHERS: usize = 3;
 

@@ -142,9 +142,9 @@ impl Peers {
         self.0.conduct.score(&peer.node(), Link { round_trip: peer.round_trip(), age })
     }
 
-    /// Whether a peer has a right to its seat: it is configured, or speaks for a validator of the set.
+    /// Whether a peer has a right to its seat: it is configured, or one of the latest nodes that proved to speak for a validator of the set.
     pub fn has_seat(&self, peer: &Peer) -> bool {
-        peer.is_configured() || (self.0.knows_validators && peer.validator().is_some())
+        peer.is_configured() || (self.0.knows_validators && peer.validator().is_some() && self.0.exempt.has(&peer.node()))
     }
 
     /// Whether both ends of this link have proved to speak for a validator.

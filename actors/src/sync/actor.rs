@@ -166,6 +166,8 @@ impl Sync {
             Err(ReadError::Closed) => {}
             Err(error) => return Err(error.into()),
         }
+        let peers = self.parts.peers.clone();
+        self.plan.retain(|peer| peers.is_connected(peer));
         // Consensus may have restarted with it in hand: it is fetched again.
         let now = self.now();
         self.handed.take_if(|(_, since)| *since + COMMIT_PATIENCE < now);

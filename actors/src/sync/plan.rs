@@ -64,8 +64,15 @@ pub struct Plan<B> {
 struct Peer {
     tip: Height,
     failures: u32,
-    /// How long it took for a block, when it was asked last.
-    per_block: Duration,
+    /// How long it took for a block, when it delivered last; none before it has.
+    per_block: Option<Duration>,
+}
+
+impl Peer {
+    /// The lower the better. A name costs nothing, so whoever has not delivered yet comes behind all who did and never failed.
+    fn doubt(&self) -> u32 {
+        self.failures.saturating_mul(2).saturating_add(u32::from(self.per_block.is_none()))
+    }
 }
 
 #[derive(Debug)]
@@ -243,45 +250,53 @@ impl<B> Plan<B> {
     fn delivered(&mut self, peer: &NodeId, per_block: Duration) {
         if let Some(peer) = self.peers.get_mut(peer) {
             peer.failures /= 2;
-            peer.per_block = per_block;
+            peer.per_block = Some(per_block);
         }
     }
 
-    /// The first blocks that somebody should be asked for: of a peer that never failed rather than of one that did, of an idle one
+    /// The first blocks that somebody should be asked for: of a peer that has delivered and never failed rather than of another, of an idle one
     /// rather than of a busy one, of a fast one rather than of a slow one. What only a worse peer was asked for is asked again.
     fn next_request(&self) -> Option<Request> {
         let last = self.target().0.min(self.tip.0 + MAX_BLOCKS_AHEAD);
         let mut able = self.able();
         able.sort_unstable();
-        let wants = |height: u64, failures: u32| self.asked_failures(Height(height)).is_none_or(|asked| failures < asked);
+        let wants = |height: u64, doubt: u32| self.asked_doubt(Height(height)).is_none_or(|asked| doubt < asked);
         let is_missing = |height: &u64| !self.arrived.contains_key(&Height(*height));
-        let (from, (failures, .., peer)) = (self.tip.0 + 1..=last).filter(is_missing).find_map(|height| {
+        let (from, (doubt, .., peer)) = (self.tip.0 + 1..=last).filter(is_missing).find_map(|height| {
             let best = able.iter().find(|(.., peer)| self.peers.get(peer).is_some_and(|standing| height <= standing.tip.0))?;
             wants(height, best.0).then_some((height, *best))
         })?;
         let end = last.min(self.peers.get(&peer)?.tip.0).min(from + MAX_BLOCKS_PER_REQUEST - 1);
-        let count = (from..=end).take_while(|height| is_missing(height) && wants(*height, failures)).count() as u64;
+        let count = (from..=end).take_while(|height| is_missing(height) && wants(*height, doubt)).count() as u64;
         Some(Request { peer, from: Height(from), count })
     }
 
-    /// Who may be asked now, and what speaks against it: failures, open requests, slowness. Requests to those who failed are few, and
-    /// take no place of others.
+    /// Who may be asked now, and what speaks against it: doubt, open requests, slowness. Requests to those who failed or have not delivered
+    /// yet are few, and take no place of others.
     fn able(&self) -> Vec<(u32, usize, Duration, NodeId)> {
         let open_of = |peer: &NodeId| self.open.iter().filter(|open| open.request.peer == *peer).count();
-        let failures_of = |open: &Open| self.peers.get(&open.request.peer).map_or(0, |peer| peer.failures);
-        let is_full = MAX_REQUESTS <= self.open.iter().filter(|open| failures_of(open) == 0).count();
+        let is_full = MAX_REQUESTS <= self.open.iter().filter(|open| self.doubt_of(open) == 0).count();
         let able = |(id, peer): (&NodeId, &Peer)| {
-            let open = open_of(id);
-            let has_room = if peer.failures == 0 { !is_full } else { open == 0 };
-            has_room.then_some((peer.failures, open, peer.per_block, *id))
+            let (open, doubt) = (open_of(id), peer.doubt());
+            let has_room = if doubt == 0 { !is_full } else { open == 0 };
+            has_room.then_some((doubt, open, peer.per_block.unwrap_or_default(), *id))
         };
         self.peers.iter().filter_map(able).collect()
     }
 
-    /// The least failures of those who were asked for this block; none if nobody was.
-    fn asked_failures(&self, height: Height) -> Option<u32> {
-        let covering = self.open.iter().filter(|open| open.covers(height));
-        covering.map(|open| self.peers.get(&open.request.peer).map_or(u32::MAX, |peer| peer.failures)).min()
+    /// The least doubt about those who were asked for this block; none if nobody was.
+    fn asked_doubt(&self, height: Height) -> Option<u32> {
+        self.open.iter().filter(|open| open.covers(height)).map(|open| self.doubt_of(open)).min()
+    }
+
+    fn doubt_of(&self, open: &Open) -> u32 {
+        self.peers.get(&open.request.peer).map_or(u32::MAX, Peer::doubt)
+    }
+
+    /// Forgets those who are gone and of whom nobody said so.
+    pub fn retain(&mut self, is_here: impl Fn(&NodeId) -> bool) {
+        let gone: Vec<NodeId> = self.peers.keys().filter(|peer| !is_here(peer)).copied().collect();
+        gone.iter().for_each(|peer| self.left(peer));
     }
 }
 
@@ -313,8 +328,23 @@ mod tests {
         let mut plan = Plan::new(Height(10));
         for (number, tip) in tips.iter().enumerate() {
             plan.status(peer(number as u8 + 1), Height(*tip), START);
+            // Each has delivered before.
+            plan.delivered(&peer(number as u8 + 1), Duration::ZERO);
         }
         plan
+    }
+
+    #[test]
+    fn who_comes_with_a_new_name_holds_nobody_up() {
+        let mut plan = Plan::<u64>::new(Height(10));
+        (1..=4).for_each(|stranger| plan.status(peer(stranger), Height(u64::MAX), START));
+        assert_eq!(plan.requests(START).len(), 4, "one range each");
+        // Somebody who is known to deliver is asked for all of it at once.
+        plan.status(peer(9), Height(500), START);
+        plan.delivered(&peer(9), Duration::ZERO);
+        let asked = plan.requests(START);
+        assert!(asked.len() == MAX_REQUESTS && asked.iter().all(|request| request.peer == peer(9)), "{asked:?}");
+        assert_eq!(asked[0].from, Height(11));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Validators who contradicted themselves.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+
+use primitives::Address;
 
 use crate::core::Evidence;
 
@@ -9,10 +11,14 @@ const MAX_KEPT: usize = 256;
 /// Pieces against one validator at one height. One is proof enough, and each goes to the disk: who signs a thousand votes for one
 /// step shall not fill it.
 const MAX_PER_HEIGHT: usize = 8;
+/// Pieces against one validator in the life of one host, for the same reason.
+const MAX_OF_ONE: usize = 256;
 
 #[derive(Debug, Default)]
 pub(super) struct EvidenceBook {
     kept: VecDeque<Evidence>,
+    /// How many pieces there were against each validator.
+    against: BTreeMap<Address, usize>,
 }
 
 impl EvidenceBook {
@@ -21,7 +27,10 @@ impl EvidenceBook {
         let mut new = Vec::new();
         for piece in evidence {
             let against = |known: &&Evidence| (known.validator(), known.height()) == (piece.validator(), piece.height());
-            if !self.kept.contains(&piece) && self.kept.iter().filter(against).count() < MAX_PER_HEIGHT {
+            let is_proved = MAX_PER_HEIGHT <= self.kept.iter().filter(against).count();
+            let all = self.against.entry(piece.validator()).or_default();
+            if !self.kept.contains(&piece) && !is_proved && *all < MAX_OF_ONE {
+                *all += 1;
                 self.kept.push_back(piece.clone());
                 new.push(piece);
             }
@@ -57,11 +66,11 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_is_new_once_and_the_newest_are_kept() {
+    fn a_piece_is_new_once_and_one_validator_is_not_accused_for_ever() {
         let mut book = EvidenceBook::default();
         assert_eq!(book.add(vec![piece(1, 0)]).len(), 1);
         assert!(book.add(vec![piece(1, 0)]).is_empty());
-        (0..1_000).for_each(|height| drop(book.add(vec![piece(height, 0)])));
-        assert_eq!(book.iter().count(), MAX_KEPT);
+        let new: usize = (2..1_000).map(|height| book.add(vec![piece(height, 0)]).len()).sum();
+        assert_eq!((new + 1, book.iter().count()), (MAX_OF_ONE, MAX_KEPT));
     }
 }

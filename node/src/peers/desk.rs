@@ -104,7 +104,8 @@ impl PeerDesk {
         self.list().peers.into_iter().find(|line| line.node == node).ok_or(Unwanted::Unknown { node })
     }
 
-    /// Everybody who may be told of, this node included.
+    /// Everybody who may be told of and whom this node has reached, who speaks for a validator, or whom the operator gave; and this node itself. What
+    /// was only heard of anybody may have made up.
     pub fn export(&self) -> Bundle {
         let now_ms = self.clock.unix_ms();
         let may_be_told = |node: &NodeId| !self.private.contains(node) && !self.book.conduct().is_kept_out(node, false);
@@ -113,8 +114,9 @@ impl PeerDesk {
             score: book.score(&entry.node()),
             last_seen_ms: entry.last_seen_ms,
         };
-        let mut entries: Vec<_> =
-            self.book.with(|book| book.entries().filter(|known| may_be_told(&known.node())).map(|known| entry(book, known)).collect());
+        let mut entries: Vec<_> = self.book.with(|book| {
+            book.entries().filter(|known| is_vouched_for(known) && may_be_told(&known.node())).map(|known| entry(book, known)).collect()
+        });
         entries.extend(self.book.own().map(|record| BundleEntry { record, score: 0, last_seen_ms: now_ms }));
         Bundle::new(&self.key, &self.domain, now_ms, entries)
     }
@@ -171,6 +173,10 @@ impl PeerDesk {
             teller: entry.map(|entry| entry.teller),
         }
     }
+}
+
+fn is_vouched_for(entry: &Entry) -> bool {
+    entry.is_tried || entry.is_given || entry.validator.is_some()
 }
 
 fn node_of(culprit: Culprit) -> Option<NodeId> {

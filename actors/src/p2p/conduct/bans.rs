@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub const FIRST_BAN: Duration = Duration::from_secs(600);
 /// No ban by rule is longer.
 pub const LONGEST_BAN: Duration = Duration::from_secs(24 * 3_600);
+/// Nor one by a person: ten years.
+pub const LONGEST_BY_HAND: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
 /// How long after its end a ban makes the next one longer.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
 /// Bans that are kept; the one that ends first makes room.
@@ -114,7 +116,7 @@ impl Bans {
     /// Bans for as long as a person says.
     pub fn ban(&mut self, culprit: Culprit, long: Duration, reason: &str, now: Duration) {
         let times = self.0.get(&culprit).map_or(0, |ban| ban.times);
-        self.put(Ban { culprit, until: now.saturating_add(long), times, reason: cut(reason), is_by_operator: true }, now);
+        self.put(Ban { culprit, until: now.saturating_add(long.min(LONGEST_BY_HAND)), times, reason: cut(reason), is_by_operator: true }, now);
     }
 
     /// Forgives all; says whether there was a ban.
@@ -143,7 +145,7 @@ impl Bans {
     pub fn restore(&mut self, kept: impl IntoIterator<Item = KeptBan>, now: Duration, unix_ms: u64) {
         for KeptBan { culprit, until_unix_ms, times, reason, is_by_operator } in kept.into_iter().take(MAX_BANS) {
             let left = Duration::from_millis(until_unix_ms.saturating_sub(unix_ms));
-            let left = if is_by_operator { left } else { left.min(LONGEST_BAN) };
+            let left = left.min(if is_by_operator { LONGEST_BY_HAND } else { LONGEST_BAN });
             if !left.is_zero() {
                 self.put(Ban { culprit, until: now.saturating_add(left), times, reason: cut(&reason), is_by_operator }, now);
             }

@@ -109,12 +109,13 @@ where
             self.configured.found(index, node);
             self.peers.exempt().reached(index, node);
         }
-        // Whom we dialled we wanted; how many there are of those is for the dialer to limit.
-        let is_configured = self.configured.has(&node) || role == Role::Dialler;
-        if self.peers.conduct().is_kept_out(&node, self.configured.has(&node)) {
+        let is_configured = self.configured.has(&node);
+        if self.peers.conduct().is_kept_out(&node, is_configured) {
             return self.turn_away(opened, Farewell::Banned, Refused::Banned, context);
         }
-        if !is_configured && MAX_LEAVING <= self.leaving(&sessions) {
+        // Whom we dialled we wanted; how many there are of those is for the dialer to limit.
+        let is_wanted = is_configured || role == Role::Dialler;
+        if !is_wanted && MAX_LEAVING <= self.leaving(&sessions) {
             return self.turn_away(opened, Farewell::TooMany, self.too_many(), context);
         }
         let present = self.peers.get(&node);
@@ -127,7 +128,7 @@ where
                 Verdict::Replace => self.dismiss(present, Farewell::Duplicate, &sessions),
             }
         }
-        if !is_configured && !self.make_room(opened.remote, &sessions) {
+        if !is_wanted && !self.make_room(opened.remote, &sessions) {
             return self.turn_away(opened, Farewell::TooMany, self.too_many(), context);
         }
         self.spawn(opened, &sessions)

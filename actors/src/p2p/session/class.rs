@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use wire::{Lane, Message};
+use wire::Message;
 
 use super::{
     bucket::{Bucket, Rate},
@@ -55,17 +55,12 @@ impl Class {
             | Message::Standing(_)
             | Message::Evidence(_)
             | Message::Goodbye(_) => None,
+            Message::Ping(_) | Message::Pong(_) | Message::Status(_) | Message::ValidatorProof(_) => Some(Self::Signs),
+            Message::PartsStart(_) | Message::Part(_) => Some(Self::Parts),
+            Message::Transactions(_) | Message::HaveTransactions(_) | Message::GetTransactions(_) => Some(Self::Transactions),
             Message::GetParts(_) | Message::GetBlocks(_) => Some(Self::Requests),
-            Message::HaveTransactions(_) | Message::GetTransactions(_) => Some(Self::Transactions),
-            word if word.kind().contains("addr") => Some(Self::Addresses),
-            word if word.kind().starts_with("get_") => Some(Self::Requests),
-            // A kind that is new has the limits of its lane until it has its own.
-            word => Some(match word.lane() {
-                Lane::Votes => Self::Signs,
-                Lane::Proposals => Self::Parts,
-                Lane::Transactions => Self::Transactions,
-                Lane::Bulk => Self::Blocks,
-            }),
+            Message::GetAddrs(_) | Message::Addrs(_) => Some(Self::Addresses),
+            Message::BlockChunk(_) => Some(Self::Blocks),
         }
     }
 

@@ -214,15 +214,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
 
     fn believe(&self, proof: &ValidatorProof) -> Result<(), End> {
         let (node, validator) = (self.peer.node(), proof.validator.address());
+        // Only what would change something is worth checking a signature.
+        if self.peer.validator().is_some() {
+            return Ok(());
+        }
+        if !self.config.is_validator(&validator) {
+            debug!(peer = %node, %validator, "the peer speaks for a key that is no validator's");
+            return Ok(());
+        }
         if !proof.holds_for(node, self.peers.domain()) {
             self.peers.metrics().signature_failure();
             let reason = format!("its proof for validator {validator} does not hold");
             self.peers.offence(&node, Offence::ForgedProof, &reason);
             return Err(End::Nonsense(reason));
         }
-        if !self.config.is_validator(&validator) {
-            debug!(peer = %node, %validator, "the peer speaks for a key that is no validator's");
-        } else if self.peer.prove(validator) {
+        if self.peer.prove(validator) {
             debug!(peer = %node, %validator, "the peer speaks for a validator");
             if self.config.validators.is_some() {
                 self.peers.exempt().proved(validator, node);

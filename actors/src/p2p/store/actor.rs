@@ -8,7 +8,7 @@ use supervision::{Actor, ChildSpec, Context, Fault, Incarnation};
 use tracing::{Instrument, debug, info, warn};
 use wire::{
     AddressRecord, MAX_RECORDS,
-    message::{Addrs, GetAddrs},
+    message::{Addrs, Farewell, GetAddrs},
 };
 
 use super::{
@@ -84,8 +84,14 @@ impl Actor for Store {
         // What an earlier life was writing.
         self.parts.book.not_written();
         self.renew();
-        // Whoever came while nobody listened here.
-        self.parts.peers.list().iter().for_each(|peer| self.greet(peer));
+        // Whoever came while nobody listened here, or knew of its ban.
+        for peer in self.parts.peers.list() {
+            if self.parts.peers.conduct().is_kept_out(&peer.node(), self.parts.peers.has_seat(&peer)) {
+                self.parts.peers.part(&peer, Farewell::Banned);
+            } else {
+                self.greet(&peer);
+            }
+        }
         Ok(())
     }
 

@@ -61,7 +61,7 @@ impl Manners {
 
     /// Whether a node may have an answer now.
     pub fn may_ask(&mut self, node: NodeId, now: Duration) -> bool {
-        let Some(guest) = self.guest(node, now) else { return false };
+        let guest = self.guest(node, now);
         let may = guest.answered_at.is_none_or(|at| at + ANSWER_EVERY <= now);
         if may {
             guest.answered_at = Some(now);
@@ -72,7 +72,7 @@ impl Manners {
     /// Whether a node may tell so many records now.
     pub fn may_tell(&mut self, node: NodeId, records: usize, now: Duration) -> bool {
         let records = u32::try_from(records).unwrap_or(u32::MAX);
-        records <= MAX_TOLD && self.guest(node, now).is_some_and(|guest| guest.told.take(records, now))
+        records <= MAX_TOLD && self.guest(node, now).told.take(records, now)
     }
 
     /// Whether so many records may be passed on now.
@@ -80,13 +80,20 @@ impl Manners {
         self.relayed.take(records.min(MAX_RELAYED as usize) as u32, now)
     }
 
-    fn guest(&mut self, node: NodeId, now: Duration) -> Option<&mut Guest> {
+    fn guest(&mut self, node: NodeId, now: Duration) -> &mut Guest {
         if MAX_NODES <= self.guests.len() && !self.guests.contains_key(&node) {
-            self.guests.retain(|_, guest| guest.is_owing(now));
+            self.make_room(now);
         }
-        let has_room = self.guests.len() < MAX_NODES || self.guests.contains_key(&node);
-        let new = || Guest { told: Bucket::new(TOLD_PER_SECOND, MAX_TOLD), answered_at: None };
-        has_room.then(|| self.guests.entry(node).or_insert_with(new))
+        self.guests.entry(node).or_insert_with(|| Guest { told: Bucket::new(TOLD_PER_SECOND, MAX_TOLD), answered_at: None })
+    }
+
+    /// Forgets those who owe nothing, or else whoever owes least: names that cost nothing shall not silence everybody else.
+    fn make_room(&mut self, now: Duration) {
+        self.guests.retain(|_, guest| guest.is_owing(now));
+        let least = self.guests.iter().min_by_key(|(_, guest)| guest.told.full_at).map(|(node, _)| *node);
+        if let Some(least) = least.filter(|_| MAX_NODES <= self.guests.len()) {
+            self.guests.remove(&least);
+        }
     }
 }
 
@@ -131,8 +138,10 @@ mod tests {
     fn a_crowd_is_remembered_as_far_as_there_is_room_and_forgotten_with_time() {
         let mut manners = Manners::new();
         assert!((0..MAX_NODES as u64).all(|number| manners.may_ask(node(number), secs(0))));
-        assert!(!manners.may_ask(node(9_999), secs(30)), "and nobody who was there gets more by that");
-        assert!(manners.may_ask(node(9_999), secs(60)));
-        assert_eq!(manners.guests.len(), 1);
+        assert!(manners.may_ask(node(9_999), secs(30)), "names that cost nothing silence a newcomer");
+        assert!(!manners.may_ask(node(9_999), secs(31)));
+        assert_eq!(manners.guests.len(), MAX_NODES);
+        assert!(manners.may_ask(node(8_888), secs(61)));
+        assert_eq!(manners.guests.len(), 2);
     }
 }
